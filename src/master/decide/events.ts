@@ -43,7 +43,10 @@ export type JournalledEvent = At &
     /** What stops the job before its first attempt: the client is told JobRejected. */
     | { readonly kind: "JobRefused"; readonly jobId: JobId; readonly failure: Failure }
     | { readonly kind: "CancelRequested"; readonly jobId: JobId }
-    | { readonly kind: "Reported"; readonly report: AttemptSucceeded | AttemptFailed | AttemptLeased | MapOutputLost }
+    | {
+        readonly kind: "Reported";
+        readonly report: AttemptSucceeded | AttemptFailed | AttemptLeased | MapOutputLost;
+      }
     /** A task message was dead-lettered: one failed attempt. */
     | {
         readonly kind: "TaskDeadLettered";
@@ -98,7 +101,12 @@ export type Effect =
   | { readonly kind: "AnnounceProgress"; readonly jobId: JobId; readonly progress: Progress }
   | { readonly kind: "DiscardPending"; readonly jobId: JobId; readonly pending: readonly PendingOutput[] }
   /** Write the manifest, commit every pending output, write _SUCCESS, remove _temporary; answer Committed or CommitFailed. */
-  | { readonly kind: "CommitJob"; readonly jobId: JobId; readonly pending: readonly PendingOutput[]; readonly result: JobResult }
+  | {
+      readonly kind: "CommitJob";
+      readonly jobId: JobId;
+      readonly pending: readonly PendingOutput[];
+      readonly result: JobResult;
+    }
   /** Store the result, announce JobFinished; where it did not succeed, remove what the job left at its output place. */
   | { readonly kind: "FinishJob"; readonly jobId: JobId; readonly result: JobResult }
   /** Tell every worker, remove what is staged. */

@@ -68,7 +68,11 @@ export class MapReduceError extends Error {
   /** The stack to show a user, where it is not this error's own. */
   readonly userStack: string | undefined;
 
-  constructor(code: ErrorCode, message: string, options: { cause?: unknown; source?: Source; userStack?: string } = {}) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { cause?: unknown; source?: Source; userStack?: string } = {},
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.source = options.source;
@@ -87,7 +91,11 @@ export function toFailure(error: unknown): Failure {
     };
   }
   if (error instanceof Error) {
-    return { code: "INTERNAL", message: error.message, ...(error.stack === undefined ? {} : { stack: error.stack }) };
+    return {
+      code: "INTERNAL",
+      message: error.message,
+      ...(error.stack === undefined ? {} : { stack: error.stack }),
+    };
   }
   return { code: "INTERNAL", message: String(error) };
 }

@@ -14,3 +14,5 @@ export const tagTuple = 0x04;
  * @throws MapReduceError KEY_INVALID naming what was found
  */
 export declare function encodeKey(key: Key): Uint8Array;
+/** Decodes bytes start..end (exclusive) of what encodeKey gave. */
+export declare function decodeKey(bytes: Uint8Array, start: number, end: number): Key;

@@ -222,12 +222,8 @@ export type ReplyMessage = JobAccepted | JobRejected | JobList | MapOutputs;
 export type TaskMessage = MapTask | ReduceTask;
 export type OrderMessage = CancelAttempt | ReleaseJob;
 export type WorkerMessage =
-  | WorkerHeartbeat
-  | AttemptLeased
-  | AttemptSucceeded
-  | AttemptFailed
-  | MapOutputLost
-  | QueryMapOutputs;
+  WorkerHeartbeat | AttemptLeased | AttemptSucceeded | AttemptFailed | MapOutputLost | QueryMapOutputs;
 export type EventMessage = MapOutputReady | JobProgress | JobFinished;
-export type Message = ClientMessage | ReplyMessage | TaskMessage | OrderMessage | WorkerMessage | EventMessage;
+export type Message =
+  ClientMessage | ReplyMessage | TaskMessage | OrderMessage | WorkerMessage | EventMessage;
 export type { TaskId };

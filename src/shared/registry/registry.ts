@@ -16,7 +16,9 @@ export type Registered =
   | {
       readonly kind: "reducer";
       readonly name: string;
-      readonly fn: ReduceFunction<unknown, unknown, unknown, unknown> | (new () => ReduceClass<unknown, unknown, unknown, unknown>);
+      readonly fn:
+        | ReduceFunction<unknown, unknown, unknown, unknown>
+        | (new () => ReduceClass<unknown, unknown, unknown, unknown>);
       /** A built-in that the engine can combine with on encoded values, without a call. */
       readonly builtIn?: "sum" | "min" | "max" | "identity";
     }
@@ -44,7 +46,10 @@ export function register(registered: Registered, place: string): void {
     );
   }
   if (name.startsWith(reservedPrefix) !== ours) {
-    throw new MapReduceError("SPECIFICATION_INVALID", `${registered.kind} name "${name}": names that start with "${reservedPrefix}" are reserved`);
+    throw new MapReduceError(
+      "SPECIFICATION_INVALID",
+      `${registered.kind} name "${name}": names that start with "${reservedPrefix}" are reserved`,
+    );
   }
   const before = entries.get(name);
   if (before !== undefined && before.place !== place) {
@@ -64,7 +69,10 @@ export function lookUp(name: string): Registered {
   const entry = entries.get(name);
   if (entry === undefined) {
     const known = [...entries.keys()].filter((each) => !each.startsWith(reservedPrefix));
-    throw new MapReduceError("FUNCTION_UNKNOWN", `function "${name}" is not registered; registered are: ${known.join(", ") || "none"}`);
+    throw new MapReduceError(
+      "FUNCTION_UNKNOWN",
+      `function "${name}" is not registered; registered are: ${known.join(", ") || "none"}`,
+    );
   }
   return entry.registered;
 }

@@ -34,7 +34,12 @@ export interface MapRequest extends ExecutionRequest {
 /** A local file that holds segments of this partition. */
 export type SegmentSource =
   /** A whole segment file of a map on this machine: its index says where the partition lies. */
-  | { readonly kind: "mapOutput"; readonly map: number; readonly executionId: ExecutionId; readonly path: string }
+  | {
+      readonly kind: "mapOutput";
+      readonly map: number;
+      readonly executionId: ExecutionId;
+      readonly path: string;
+    }
   /** Part of a run file: a segment fetched from another worker. */
   | {
       readonly kind: "fetched";
@@ -66,7 +71,11 @@ export type ExecutorEvent =
   /** With `noteRecords`: the record whose call comes next. */
   | { readonly kind: "record"; readonly executionId: ExecutionId; readonly source: Source }
   | { readonly kind: "log"; readonly level: "debug" | "info" | "warn" | "error"; readonly message: string }
-  | { readonly kind: "succeeded"; readonly executionId: ExecutionId; readonly report: MapReport | ReduceReport }
+  | {
+      readonly kind: "succeeded";
+      readonly executionId: ExecutionId;
+      readonly report: MapReport | ReduceReport;
+    }
   /** `lost` where the cause is a segment that could not be read. */
   | {
       readonly kind: "failed";

@@ -2,7 +2,9 @@
 
 import type { JobDocument } from "../../shared/job/document.ts";
 import type { Counters } from "../../shared/job/counters.ts";
+import { MapReduceError } from "../../shared/job/errors.ts";
 import type { Source } from "../../shared/job/errors.ts";
+import type { LostSegment } from "./protocol.ts";
 
 /** The one job that an executor serves. */
 export interface LoadedJob {
@@ -19,4 +21,15 @@ export interface ExecutionHooks {
   log(level: "debug" | "info" | "warn" | "error", message: string): void;
   /** Aborts when the attempt is cancelled. */
   readonly signal: AbortSignal;
+}
+
+/** Thrown by a reduce that can't read one of its sources: the attempt goes on once another execution has made it anew. */
+export class SegmentLostError extends MapReduceError {
+  readonly lost: LostSegment;
+
+  /** @param cause SEGMENT_UNAVAILABLE or SEGMENT_CORRUPT, as reading the source threw it */
+  constructor(lost: LostSegment, cause: MapReduceError) {
+    super(cause.code, `segment of map task m${lost.map}: ${cause.message}`, { cause });
+    this.lost = lost;
+  }
 }

@@ -1,5 +1,6 @@
 // Owns what a worker's main process and its executors say to each other over their IPC channel. Only small messages
-// cross it: records never do. Requests go down, events come up; one execution at a time.
+// cross it: records never do, and neither does what user code logs or prints (that goes through stderr and stdout, which
+// push back). Requests go down and are served in order, events come up; one execution at a time.
 
 import type { Counters } from "../../shared/job/counters.ts";
 import type { JobDocument, Split } from "../../shared/job/document.ts";
@@ -7,7 +8,7 @@ import type { Failure, Source } from "../../shared/job/errors.ts";
 import type { AttemptRef, ExecutionId } from "../../shared/job/ids.ts";
 import type { MapReport, ReduceReport } from "../../shared/messages/messages.ts";
 
-/** First message of an executor's life: the one job it serves. Answered by `loaded` or `failed`. */
+/** First message of an executor's life: the one job it serves. Only its failure is answered, with `failed`. */
 export interface LoadRequest {
   readonly kind: "load";
   /** The bundle on the local disk; it runs only if its SHA-256 is the document's. */
@@ -16,19 +17,21 @@ export interface LoadRequest {
   readonly secrets: { readonly [name: string]: string };
 }
 
-interface ExecutionRequest extends AttemptRef {
+interface BaseRequest extends AttemptRef {
   readonly executionId: ExecutionId;
   /** The execution's own folder on the scratch disk, made by the main process, removed by it afterwards. */
   readonly scratchDirectory: string;
 }
 
-export interface MapRequest extends ExecutionRequest {
+export interface MapRequest extends BaseRequest {
   readonly kind: "map";
   readonly splits: readonly Split[];
   /** Where the segment file goes, renamed into place when whole. */
   readonly segmentFile: string;
   readonly skip: readonly Source[];
   readonly noteRecords: boolean;
+  /** Bytes of emitted records that are held before a run is spilled; left out, a share of the job's `memory`. */
+  readonly collectorBytes?: number;
 }
 
 /** A local file that holds segments of this partition. */
@@ -51,35 +54,31 @@ export type SegmentSource =
       readonly crc: number;
     };
 
-export interface ReduceRequest extends ExecutionRequest {
+export interface ReduceRequest extends BaseRequest {
   readonly kind: "reduce";
   readonly partition: number;
   /** One for each map, in map order. */
   readonly sources: readonly SegmentSource[];
 }
 
-export type ExecutorRequest = LoadRequest | MapRequest | ReduceRequest | { readonly kind: "abort" };
+/** Asks an executor to run one execution. */
+export type ExecutionRequest = MapRequest | ReduceRequest;
+
+export type ExecutorRequest = LoadRequest | ExecutionRequest | { readonly kind: "abort" };
+
+/** The map execution whose output a reduce could not read. */
+export interface LostSegment {
+  readonly map: number;
+  readonly executionId: ExecutionId;
+}
 
 export type ExecutorEvent =
-  | { readonly kind: "loaded" }
-  | {
-      readonly kind: "progress";
-      readonly executionId: ExecutionId;
-      readonly fraction: number;
-      readonly counters: Counters;
-    }
-  /** With `noteRecords`: the record whose call comes next. */
-  | { readonly kind: "record"; readonly executionId: ExecutionId; readonly source: Source }
-  | { readonly kind: "log"; readonly level: "debug" | "info" | "warn" | "error"; readonly message: string }
-  | {
-      readonly kind: "succeeded";
-      readonly executionId: ExecutionId;
-      readonly report: MapReport | ReduceReport;
-    }
-  /** `lost` where the cause is a segment that could not be read. */
-  | {
-      readonly kind: "failed";
-      readonly executionId: ExecutionId | null;
-      readonly failure: Failure;
-      readonly lost?: { readonly map: number; readonly executionId: ExecutionId };
-    };
+  | { readonly kind: "progress"; readonly fraction: number; readonly counters: Counters }
+  | { readonly kind: "succeeded"; readonly report: MapReport | ReduceReport }
+  /** Of the running execution, or of the load before it. The executor is not asked for anything more. */
+  | { readonly kind: "failed"; readonly failure: Failure; readonly lost?: LostSegment };
+
+/** Where an execution that notes its records (hooks.note) does so: beside its folder, as the JSON of a Source. */
+export function noteFileOf(request: ExecutionRequest): string {
+  return `${request.scratchDirectory}.record`;
+}

@@ -1,0 +1,331 @@
+// Owns one executor as its parent sees it: forks it, hands it one job and one execution at a time, watches its memory and
+// its time, and turns however it ended into an outcome. It decides nothing about attempts, and runs no user code.
+//
+//   starting/idle --run--> running --succeeded--> idle
+//                          running --failed, exit, signal, memory, time-out, cancel--> ended
+//   An executor that ended is replaced by its owner; nothing runs in one whose execution failed.
+
+import { fork, type ChildProcess } from "node:child_process";
+import { readFileSync } from "node:fs";
+import type { Counters } from "../../shared/job/counters.ts";
+import { MapReduceError, toFailure, type Failure, type Source } from "../../shared/job/errors.ts";
+import type { JobId } from "../../shared/job/ids.ts";
+import type { MapReport, ReduceReport } from "../../shared/messages/messages.ts";
+import type { OrphanGuard } from "./guard.ts";
+import { readLines } from "./output-lines.ts";
+import { moduleUrl } from "./package-files.ts";
+import {
+  noteFileOf,
+  type ExecutionRequest,
+  type ExecutorEvent,
+  type ExecutorRequest,
+  type LoadRequest,
+  type LostSegment,
+} from "./protocol.ts";
+
+/** How one execution ended. */
+export type ExecutionOutcome =
+  | { readonly kind: "succeeded"; readonly report: MapReport | ReduceReport }
+  | { readonly kind: "failed"; readonly failure: Failure; readonly lost?: LostSegment }
+  | { readonly kind: "cancelled" };
+
+export type OutputStream = "stdout" | "stderr";
+
+export interface ExecutorOptions {
+  /** Resident bytes it may take: JobDocument.memory. */
+  readonly memory: number;
+  /** Where it stands until it runs something. */
+  readonly directory: string;
+  readonly guard: OrphanGuard;
+  /** Each line that user code prints or logs. `request` is the execution it ran then, if any. */
+  readonly onOutput: (line: string, stream: OutputStream, request: ExecutionRequest | undefined) => void;
+}
+
+export interface RunOptions {
+  /** Milliseconds until the execution is ended with TASK_TIMEOUT; null is never. */
+  readonly timeoutMs: number | null;
+  readonly onProgress: (fraction: number, counters: Counters) => void;
+}
+
+/** The share of an executor's memory that V8's heap may take; the rest is for record buffers, user Buffers and Node itself. */
+const heapShare = 0.5;
+/** How often resident memory is looked at: a Buffer-filling loop takes about 100 MB in this time. */
+const memoryCheckMs = 50;
+/** How long user code may take to heed an abort before it is killed. */
+const abortGraceMs = 500;
+/** How long the last output and messages of an ended process may take: a grandchild may hold its pipes open. */
+const lastWordsMs = 500;
+/** What is kept of stderr to find V8's own last words in. */
+const lastLinesKept = 100;
+
+const passedOn = ["PATH", "HOME", "TZ", "LANG"];
+
+interface Run {
+  readonly request: ExecutionRequest;
+  readonly options: RunOptions;
+  readonly settle: (outcome: ExecutionOutcome) => void;
+  /** Why it is being ended, once it is. */
+  ending: "cancelled" | Failure | undefined;
+  readonly timers: NodeJS.Timeout[];
+}
+
+/** A running executor. */
+export class ExecutorProcess {
+  readonly memory: number;
+  /** Resolves when the process is gone. */
+  readonly ended: Promise<void>;
+  readonly #child: ChildProcess;
+  readonly #options: ExecutorOptions;
+  readonly #lastLines: string[] = [];
+  #jobId: JobId | undefined;
+  #run: Run | undefined;
+  #state: "alive" | "spent" | "ended" = "alive";
+
+  /** Forks at once; what is asked of it meanwhile waits for it. */
+  constructor(options: ExecutorOptions) {
+    this.#options = options;
+    this.memory = options.memory;
+    this.#child = fork(moduleUrl("worker/executor/main"), {
+      cwd: options.directory,
+      env: explicitEnvironment(),
+      execArgv: [`--max-old-space-size=${Math.floor(heapLimit(options.memory) / 2 ** 20)}`],
+      stdio: ["ignore", "pipe", "pipe", "ipc"],
+      // A process group of its own: it is killed with all that user code started, and a terminal's Ctrl-C is not its.
+      detached: true,
+    });
+    if (this.#child.pid !== undefined) options.guard.add(this.#child.pid);
+    this.#child.on("message", (event: ExecutorEvent) => this.#receive(event));
+    this.#readOutput();
+    this.ended = this.#watchEnd();
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
+  /** The job it serves; undefined while it can take any. */
+  get jobId(): JobId | undefined {
+    return this.#jobId;
+  }
+
+  /** Whether it can be asked to run something now. */
+  get usable(): boolean {
+    return this.#state === "alive" && this.#run === undefined;
+  }
+
+  /** Gives it the one job it serves; to be called once, before `run`. A job that can't be loaded fails the run after it. */
+  load(request: LoadRequest): void {
+    if (this.#jobId !== undefined) throw new Error(`executor of job ${this.#jobId}: asked to load another`);
+    this.#jobId = request.document.jobId;
+    this.#send(request);
+  }
+
+  /** Runs one execution, to be called when usable; the outcome always comes, and nothing of the execution after it. */
+  run(request: ExecutionRequest, options: RunOptions): Promise<ExecutionOutcome> {
+    if (!this.usable) return Promise.resolve({ kind: "failed", failure: endedBefore(request) });
+    const { promise, resolve } = Promise.withResolvers<ExecutionOutcome>();
+    const run: Run = { request, options, settle: resolve, ending: undefined, timers: [] };
+    this.#run = run;
+    if (options.timeoutMs !== null) {
+      const failure = timeoutFailure(request, options.timeoutMs);
+      run.timers.push(setTimeout(() => this.#end(failure), options.timeoutMs));
+    }
+    run.timers.push(setInterval(() => this.#checkMemory(run), memoryCheckMs));
+    this.#send(request);
+    return promise;
+  }
+
+  /** Ends what it runs: user code is told by its signal, and killed if it does not heed it. */
+  cancel(): void {
+    this.#end("cancelled");
+  }
+
+  /** Kills it and all that was started in it; resolves when it is gone. Twice is fine. */
+  stop(): Promise<void> {
+    if (this.#run !== undefined) this.#run.ending ??= "cancelled";
+    this.#kill();
+    return this.ended;
+  }
+
+  #send(request: ExecutorRequest): void {
+    // A channel that is closed means that the process has ended or will: its end is what settles the run.
+    if (this.#child.connected) this.#child.send(request, () => {});
+  }
+
+  #receive(event: ExecutorEvent): void {
+    const run = this.#run;
+    switch (event.kind) {
+      case "progress":
+        run?.options.onProgress(event.fraction, event.counters);
+        return;
+      case "succeeded":
+        this.#settle({ kind: "succeeded", report: event.report });
+        return;
+      case "failed": {
+        this.#state = "spent";
+        const { failure, lost } = event;
+        this.#settle({
+          kind: "failed",
+          failure: withNote(failure, run),
+          ...(lost === undefined ? {} : { lost }),
+        });
+        this.#kill();
+        return;
+      }
+      default:
+        event satisfies never;
+    }
+  }
+
+  #settle(outcome: ExecutionOutcome): void {
+    const run = this.#run;
+    if (run === undefined) return;
+    this.#run = undefined;
+    for (const timer of run.timers) clearTimeout(timer);
+    if (run.ending === undefined || outcome.kind === "succeeded") run.settle(outcome);
+    else if (run.ending === "cancelled") run.settle({ kind: "cancelled" });
+    else run.settle({ kind: "failed", failure: withNote(run.ending, run) });
+  }
+
+  #end(why: "cancelled" | Failure): void {
+    const run = this.#run;
+    if (run === undefined || run.ending !== undefined) return;
+    run.ending = why;
+    this.#send({ kind: "abort" });
+    run.timers.push(setTimeout(() => this.#kill(), abortGraceMs));
+  }
+
+  #checkMemory(run: Run): void {
+    const resident = residentBytes(this.#child.pid);
+    if (resident <= this.memory) return;
+    const found = `${mebibytes(resident)} resident, expected at most memory ${mebibytes(this.memory)}`;
+    run.ending ??= {
+      code: "OUT_OF_MEMORY",
+      message: `${nameOf(run.request)}: out of memory: found ${found}`,
+    };
+    this.#kill();
+  }
+
+  #kill(): void {
+    if (this.#state === "ended") return;
+    this.#state = "spent";
+    const { pid } = this.#child;
+    if (pid === undefined) return;
+    try {
+      process.kill(-pid, "SIGKILL");
+    } catch (error) {
+      // Gone already: its end is on its way to us.
+      if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+    }
+  }
+
+  #readOutput(): void {
+    let dying = false;
+    for (const stream of ["stdout", "stderr"] as const) {
+      const readable = this.#child[stream];
+      if (readable === null) continue;
+      readLines(readable, (line) => {
+        // V8's own last words are for `endedFailure`, not for the user's eyes.
+        dying ||= stream === "stderr" && line.startsWith("<--- Last few GCs --->");
+        if (!dying) return this.#options.onOutput(line, stream, this.#run?.request);
+        if (this.#lastLines.length < lastLinesKept) this.#lastLines.push(line);
+      });
+    }
+  }
+
+  async #watchEnd(): Promise<void> {
+    const child = this.#child;
+    const end = Promise.withResolvers<string>();
+    child.once("error", (error) => end.resolve(`could not be started: ${error.message}`));
+    child.once("exit", (code, signal) => end.resolve(signal === null ? `exit code ${code}` : signal));
+    const closed = Promise.all([once(child, "close"), once(child, "disconnect")]);
+    const how = await end.promise;
+    this.#kill(); // what user code started and left behind
+    this.#state = "ended";
+    if (child.pid !== undefined) {
+      const late = Promise.withResolvers<void>();
+      const timer = setTimeout(late.resolve, lastWordsMs);
+      await Promise.race([closed, late.promise]);
+      clearTimeout(timer);
+      this.#options.guard.remove(child.pid);
+    }
+    const run = this.#run;
+    if (run === undefined) return;
+    this.#settle({ kind: "failed", failure: withNote(this.#endedFailure(run, how), run) });
+  }
+
+  #endedFailure({ request }: Run, how: string): Failure {
+    const heap = this.#lastLines.some((line) => line.includes("JavaScript heap out of memory"));
+    if (heap) {
+      const found = `heap of ${mebibytes(heapLimit(this.memory))} exhausted, with memory ${mebibytes(this.memory)}`;
+      return { code: "OUT_OF_MEMORY", message: `${nameOf(request)}: out of memory: ${found}` };
+    }
+    return {
+      code: "USER_CODE_EXITED",
+      message: `${nameOf(request)}: executor ended: ${how}, expected an outcome`,
+    };
+  }
+}
+
+/** "map task m3 attempt 1": the subject of an execution's errors. */
+export function nameOf({ kind, taskId, attempt }: ExecutionRequest): string {
+  return `${kind} task ${taskId} attempt ${attempt}`;
+}
+
+/** Bytes that V8's heap may take of an executor's memory. */
+function heapLimit(memory: number): number {
+  return memory * heapShare;
+}
+
+function timeoutFailure(request: ExecutionRequest, timeoutMs: number): Failure {
+  return {
+    code: "TASK_TIMEOUT",
+    message: `${nameOf(request)}: not done within taskTimeout, ${timeoutMs} ms`,
+  };
+}
+
+function endedBefore(request: ExecutionRequest): Failure {
+  return toFailure(
+    new MapReduceError("ATTEMPT_LOST", `${nameOf(request)}: its executor ended before it began`),
+  );
+}
+
+/** Adds the record that the execution noted last, where it did and the failure does not say. */
+function withNote(failure: Failure, run: Run | undefined): Failure {
+  if (failure.source !== undefined || run?.request.kind !== "map" || !run.request.noteRecords) return failure;
+  const source = readNote(noteFileOf(run.request));
+  return source === undefined ? failure : { ...failure, source };
+}
+
+function readNote(path: string): Source | undefined {
+  try {
+    return JSON.parse(readFileSync(path, "utf8")) as Source;
+  } catch {
+    // None was written, or its writer was killed in the midst of it: the failure then names no record.
+    return undefined;
+  }
+}
+
+function explicitEnvironment(): NodeJS.ProcessEnv {
+  const entries = passedOn.map((name) => [name, process.env[name]] as const);
+  return Object.fromEntries(entries.filter(([, value]) => value !== undefined));
+}
+
+/** Resident bytes of a process; 0 where the system has no /proc or the process is gone. In KiB there, whatever the page size. */
+function residentBytes(pid: number | undefined): number {
+  try {
+    return (
+      Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "latin1"))?.[1] ?? 0) * 1024
+    );
+  } catch {
+    return 0;
+  }
+}
+
+function mebibytes(bytes: number): string {
+  return `${Math.ceil(bytes / 2 ** 20)} MiB`;
+}
+
+function once(child: ChildProcess, event: "close" | "disconnect"): Promise<void> {
+  return new Promise((resolve) => child.once(event, () => resolve()));
+}

@@ -1,0 +1,79 @@
+// Owns how an error of user code is told: its code, its message, and a stack that shows the user's own files and lines.
+
+import { inspect } from "node:util";
+import { MapReduceError, type Source } from "../../shared/job/errors.ts";
+import { isOurs } from "./package-files.ts";
+
+/** Bounds of what an error may bring into a message of at most 256 KiB. */
+const maxMessageLength = 4_096;
+const maxStackLength = 16_384;
+/** How many causes of an error are told: each is one more stack. */
+const maxCauses = 5;
+
+/**
+ * Turns what user code threw into USER_CODE_THREW with the user's stack. An error that the engine threw because of what
+ * user code asked of it (KEY_INVALID ...) keeps its code and gets the user's stack.
+ * @param source the place of the record of the call, where it is known
+ */
+export function userError(thrown: unknown, source?: Source): MapReduceError {
+  const facts = { cause: thrown, userStack: userStack(thrown), ...(source === undefined ? {} : { source }) };
+  if (thrown instanceof MapReduceError) {
+    const { code, message } = thrown;
+    const known = thrown.source ?? source;
+    return new MapReduceError(code, message, {
+      cause: thrown,
+      userStack: thrown.userStack ?? facts.userStack,
+      ...(known === undefined ? {} : { source: known }),
+    });
+  }
+  return new MapReduceError(
+    "USER_CODE_THREW",
+    clip(`user code threw ${describe(thrown)}`, maxMessageLength),
+    facts,
+  );
+}
+
+/** The stack of an error, and of its causes, without frames of this package and of Node. */
+export function userStack(thrown: unknown): string {
+  const stacks: string[] = [];
+  for (let error = thrown; stacks.length <= maxCauses && error !== undefined; error = causeOf(error)) {
+    stacks.push(ownStack(error));
+  }
+  return clip(stacks.join("\ncaused by: "), maxStackLength);
+}
+
+function ownStack(error: unknown): string {
+  const stack = isError(error) ? error.stack : undefined;
+  if (typeof stack !== "string") return describe(error);
+  return stack.split("\n").filter(isTheirs).join("\n");
+}
+
+function isTheirs(line: string): boolean {
+  const frame = /^ {4}at (?:.*\()?((?:file:\/\/|\/|node:)[^)]*)/.exec(line);
+  const file = frame?.[1];
+  if (file === undefined) return !/^ {4}at (?:async )?(?:.* )?\(?(?:native|<anonymous>)\)?$/.test(line);
+  return !file.startsWith("node:") && !isOurs(file);
+}
+
+function describe(thrown: unknown): string {
+  if (isError(thrown)) return `${String(thrown.name)}: ${String(thrown.message)}`;
+  return inspect(thrown, { depth: 1, breakLength: Number.POSITIVE_INFINITY });
+}
+
+/** By shape: an error from another realm (node:vm) is an error too. */
+function isError(value: unknown): value is Error {
+  return (
+    value instanceof Error ||
+    (typeof value === "object" && value !== null && "stack" in value && "message" in value)
+  );
+}
+
+function causeOf(error: unknown): unknown {
+  return isError(error) ? error.cause : undefined;
+}
+
+function clip(text: string, length: number): string {
+  return text.length <= length
+    ? text
+    : `${text.slice(0, length)} ... (${text.length - length} more characters)`;
+}

@@ -1,0 +1,258 @@
+// Owns one map execution: reads the records of its splits, calls the mapper for each, and leaves one segment file.
+// Everything that happens for each record is in the loop below and in Collector.add; neither makes an object or a promise.
+
+import { mkdirSync } from "node:fs";
+import { dirname } from "node:path";
+import { counterNames } from "../../shared/job/counters.ts";
+import type { Split } from "../../shared/job/document.ts";
+import { MapReduceError, type Source } from "../../shared/job/errors.ts";
+import type { Emit, MapContext } from "../../shared/registry/functions.ts";
+import { lookUp } from "../../shared/registry/registry.ts";
+import type { MapReport } from "../../shared/messages/messages.ts";
+import { ExecutionContext } from "../executor/context.ts";
+import { CounterSet } from "../executor/counters.ts";
+import type { ExecutionHooks, LoadedJob } from "../executor/execution.ts";
+import type { MapRequest } from "../executor/protocol.ts";
+import { userError } from "../executor/user-error.ts";
+import { GroupCollector, hashPartition, PairCollector, SumCollector, type Collector } from "./collector.ts";
+import { LineBlocks, lineEnd } from "./lines.ts";
+import { keepRecords, sumRecords } from "./merge-runs.ts";
+import { SpillingOutput } from "./spill.ts";
+import { openMapper, userCombiner, userPartition, type OpenMapper } from "./user-functions.ts";
+
+/** The share of an executor's memory that emitted records may take before they are spilled; sorting takes up to as much again. */
+const collectorShare = 0.25;
+
+/**
+ * Runs a map execution and leaves its segment file.
+ * @throws MapReduceError with the user's stack where user code is to blame, and the record's place
+ */
+export async function runMap(request: MapRequest, job: LoadedJob, hooks: ExecutionHooks): Promise<MapReport> {
+  return await new MapExecution(request, job, hooks).run();
+}
+
+class MapExecution {
+  readonly #request: MapRequest;
+  readonly #job: LoadedJob;
+  readonly #hooks: ExecutionHooks;
+  readonly #counters = new CounterSet();
+  readonly #context: RecordContext;
+  readonly #output: SpillingOutput;
+  readonly #emit: Emit<unknown, unknown>;
+  readonly #mappers = new Map<string, OpenMapper>();
+  #emitted = 0;
+  #read = 0;
+  /** The first error of an emit: it fails the execution even where user code swallows it. */
+  #emitFailure: unknown;
+  #ended = false;
+
+  constructor(request: MapRequest, job: LoadedJob, hooks: ExecutionHooks) {
+    this.#request = request;
+    this.#job = job;
+    this.#hooks = hooks;
+    this.#context = new RecordContext(request, job, hooks, this.#counters);
+    this.#output = this.#openOutput();
+    this.#emit = (key, value) => {
+      if (this.#ended)
+        throw new MapReduceError(
+          "USER_CODE_THREW",
+          `emit after the end of ${request.taskId}: its execution is over`,
+        );
+      try {
+        this.#output.add(key, value);
+        this.#emitted++;
+      } catch (error) {
+        this.#emitFailure ??= error;
+        throw error;
+      }
+    };
+  }
+
+  async run(): Promise<MapReport> {
+    const { splits } = this.#request;
+    const totalBytes = splits.reduce((sum, split) => sum + split.end - split.start, 0);
+    let doneBytes = 0;
+    for (const split of splits) {
+      await this.#mapSplit(split, doneBytes, totalBytes);
+      doneBytes += split.end - split.start;
+    }
+    for (const mapper of this.#mappers.values())
+      await this.#callUser(() => mapper.close(this.#emit, this.#context));
+    this.#ended = true;
+    return this.#finish(totalBytes);
+  }
+
+  #finish(inputBytes: number): MapReport {
+    mkdirSync(dirname(this.#request.segmentFile), { recursive: true });
+    // A combiner runs while records are written: its errors are the user's.
+    const output = this.#guard(() => this.#output.finish(this.#request.segmentFile));
+    const counters = this.#counters;
+    counters.add(counterNames.mapInputRecords, this.#read);
+    counters.add(counterNames.mapInputBytes, inputBytes);
+    counters.add(counterNames.mapOutputRecords, this.#emitted);
+    counters.add(counterNames.mapOutputBytes, output.bytes);
+    counters.add(counterNames.spills, output.spills);
+    counters.add(counterNames.spilledRecords, output.spilledRecords);
+    if (this.#job.document.combiner !== null) {
+      counters.add(counterNames.combineInputRecords, this.#emitted);
+      counters.add(counterNames.combineOutputRecords, output.records);
+    }
+    return { phase: "map", counters: counters.snapshot(), segmentBytes: output.bytes, skippedRecords: [] };
+  }
+
+  #openOutput(): SpillingOutput {
+    const { document } = this.#job;
+    const { reduceTasks, maxKeyBytes, combiner } = document;
+    const choosePartition =
+      document.partitioner === null
+        ? hashPartition(reduceTasks)
+        : userPartition(document.partitioner, reduceTasks, document.params);
+    const registered = combiner === null ? undefined : lookUp(combiner);
+    const sums = registered?.kind === "reducer" && registered.builtIn === "sum";
+    let collector: Collector;
+    if (combiner === null) collector = new PairCollector(maxKeyBytes, reduceTasks, choosePartition);
+    else if (sums) collector = new SumCollector(maxKeyBytes, reduceTasks, choosePartition);
+    else {
+      const combine = userCombiner(combiner, this.#context);
+      collector = new GroupCollector(maxKeyBytes, reduceTasks, choosePartition, combine);
+    }
+    return new SpillingOutput(collector, {
+      budgetBytes: this.#request.collectorBytes ?? Math.floor(document.memory * collectorShare),
+      scratchDirectory: this.#request.scratchDirectory,
+      reduceTasks,
+      combine: sums ? sumRecords : keepRecords,
+    });
+  }
+
+  async #mapSplit(split: Split, doneBytes: number, totalBytes: number): Promise<void> {
+    const input = this.#job.document.inputs[split.input];
+    let mapper = this.#mappers.get(input.mapper);
+    if (mapper === undefined) {
+      mapper = await this.#callUser(() => openMapper(input.mapper, this.#context));
+      this.#mappers.set(input.mapper, mapper);
+    }
+    const blocks = new LineBlocks(split, this.#job.document.maxRecordBytes);
+    this.#context.blocks = blocks;
+    try {
+      const asBytes = input.format.options["as"] === "bytes";
+      while (blocks.advance()) {
+        if (asBytes) await this.#mapBytes(blocks, mapper);
+        else await this.#mapText(blocks, mapper);
+        const done = doneBytes + blocks.bytesRead;
+        this.#hooks.progress(totalBytes === 0 ? 1 : done / totalBytes, () => this.#progressCounters(done));
+      }
+    } finally {
+      this.#context.blocks = undefined;
+      blocks.close();
+    }
+  }
+
+  async #mapText(blocks: LineBlocks, mapper: OpenMapper): Promise<void> {
+    const text = blocks.text();
+    const context = this.#context;
+    const emit = this.#emit;
+    const maxCharacters = Math.floor(this.#job.document.maxRecordBytes / 3);
+    const noting = this.#request.noteRecords;
+    let line = 0;
+    for (let start = 0; start <= text.length; line++) {
+      let end = text.indexOf("\n", start);
+      if (end < 0) end = text.length;
+      const record = text.slice(start, lineEnd(text, start, end));
+      start = end + 1;
+      context.line = line;
+      if (record.length > maxCharacters) this.#checkRecordBytes(Buffer.byteLength(record));
+      if (noting) this.#hooks.note(context.source);
+      try {
+        const returned = mapper.map(record, emit, context);
+        if (returned !== undefined) await returned;
+      } catch (error) {
+        throw userError(error, context.source);
+      }
+      if (this.#emitFailure !== undefined) throw userError(this.#emitFailure, context.source);
+    }
+    this.#read += line;
+  }
+
+  async #mapBytes(blocks: LineBlocks, mapper: OpenMapper): Promise<void> {
+    const bytes = blocks.bytes();
+    const context = this.#context;
+    const emit = this.#emit;
+    const { maxRecordBytes } = this.#job.document;
+    const noting = this.#request.noteRecords;
+    let line = 0;
+    for (let start = 0; start <= bytes.length; line++) {
+      let end = bytes.indexOf(10, start);
+      if (end < 0) end = bytes.length;
+      const record = new Uint8Array(
+        bytes.buffer,
+        bytes.byteOffset + start,
+        (end > start && bytes[end - 1] === 13 ? end - 1 : end) - start,
+      );
+      start = end + 1;
+      context.line = line;
+      if (record.length > maxRecordBytes) this.#checkRecordBytes(record.length);
+      if (noting) this.#hooks.note(context.source);
+      try {
+        const returned = mapper.map(record, emit, context);
+        if (returned !== undefined) await returned;
+      } catch (error) {
+        throw userError(error, context.source);
+      }
+      if (this.#emitFailure !== undefined) throw userError(this.#emitFailure, context.source);
+    }
+    this.#read += line;
+  }
+
+  #checkRecordBytes(found: number): void {
+    const { maxRecordBytes } = this.#job.document;
+    if (found <= maxRecordBytes) return;
+    const source = this.#context.source;
+    throw new MapReduceError(
+      "RECORD_INVALID",
+      `input ${source.url}: a line of ${found} bytes, at most ${maxRecordBytes} expected (maxRecordBytes)`,
+      { source },
+    );
+  }
+
+  #progressCounters(doneBytes: number): Record<string, number> {
+    return {
+      ...this.#counters.snapshot(),
+      [counterNames.mapInputBytes]: doneBytes,
+      [counterNames.mapOutputRecords]: this.#emitted,
+    };
+  }
+
+  async #callUser<T>(call: () => T | Promise<T>): Promise<T> {
+    try {
+      const result = await call();
+      if (this.#emitFailure !== undefined) throw this.#emitFailure;
+      return result;
+    } catch (error) {
+      throw asUserError(error);
+    }
+  }
+
+  #guard<T>(call: () => T): T {
+    try {
+      return call();
+    } catch (error) {
+      throw asUserError(error);
+    }
+  }
+}
+
+/** An infrastructure error keeps what it is; anything else came out of user code. */
+function asUserError(error: unknown): unknown {
+  return error instanceof MapReduceError && error.code === "SCRATCH_UNUSABLE" ? error : userError(error);
+}
+
+/** The context of a map call: `source` is worked out only when it is asked for. */
+class RecordContext extends ExecutionContext implements MapContext {
+  blocks: LineBlocks | undefined;
+  line = 0;
+
+  get source(): Source {
+    if (this.blocks === undefined) throw new TypeError("source: there is no record outside of map calls");
+    return { url: this.blocks.url, offset: this.blocks.offsetOf(this.line) };
+  }
+}

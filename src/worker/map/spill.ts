@@ -1,0 +1,78 @@
+// Owns a map's output from the first emitted record to the finished segment file: it collects, spills a sorted run when
+// memory is full, and merges the runs into one file, renamed into place when whole.
+
+import { renameSync, unlinkSync } from "node:fs";
+import { join } from "node:path";
+import { SegmentWriter } from "../shuffle/segment-writer.ts";
+import type { Collector } from "./collector.ts";
+import { mergeRuns, type CombineRuns } from "./merge-runs.ts";
+
+/** What a map's output came to. */
+export interface MapOutput {
+  /** Records written to the segment file, and the size of that file. */
+  readonly records: number;
+  readonly bytes: number;
+  readonly spills: number;
+  /** Records written to spilled runs, on the way. */
+  readonly spilledRecords: number;
+}
+
+/** Collects records within a budget of bytes. */
+export class SpillingOutput {
+  readonly #collector: Collector;
+  readonly #budgetBytes: number;
+  readonly #scratchDirectory: string;
+  readonly #reduceTasks: number;
+  readonly #combine: CombineRuns;
+  readonly #runs: string[] = [];
+  #spilledRecords = 0;
+
+  /**
+   * @param budgetBytes when the collector uses more, what it holds becomes a run on the scratch disk
+   * @param combine how equal keys of several runs are brought together
+   */
+  constructor(
+    collector: Collector,
+    options: { budgetBytes: number; scratchDirectory: string; reduceTasks: number; combine: CombineRuns },
+  ) {
+    this.#collector = collector;
+    this.#budgetBytes = options.budgetBytes;
+    this.#scratchDirectory = options.scratchDirectory;
+    this.#reduceTasks = options.reduceTasks;
+    this.#combine = options.combine;
+  }
+
+  /** Takes one record; may write a run. */
+  add(key: unknown, value: unknown): void {
+    this.#collector.add(key, value);
+    if (this.#collector.usedBytes > this.#budgetBytes) this.#spill();
+  }
+
+  /** Writes everything to `segmentFile`; the output takes no record afterwards. */
+  finish(segmentFile: string): MapOutput {
+    const temporary = join(this.#scratchDirectory, "segments");
+    let records: number;
+    let bytes: number;
+    if (this.#runs.length === 0) {
+      const writer = new SegmentWriter(temporary);
+      records = this.#collector.write(writer);
+      bytes = writer.close().bytes;
+    } else {
+      if (this.#collector.count > 0) this.#spill();
+      const writer = new SegmentWriter(temporary);
+      records = mergeRuns(this.#runs, writer, this.#reduceTasks, this.#combine);
+      bytes = writer.close().bytes;
+      for (const run of this.#runs) unlinkSync(run);
+    }
+    renameSync(temporary, segmentFile);
+    return { records, bytes, spills: this.#runs.length, spilledRecords: this.#spilledRecords };
+  }
+
+  #spill(): void {
+    const run = join(this.#scratchDirectory, `run-${this.#runs.length}`);
+    const writer = new SegmentWriter(run);
+    this.#spilledRecords += this.#collector.write(writer);
+    writer.close();
+    this.#runs.push(run);
+  }
+}

@@ -2,6 +2,7 @@
 // `decide(state, event)` updates the state that it is given and returns effects; it has no clock, does no I/O, draws no
 // random number and awaits nothing. Every time in an event is the master's own monotonic clock, in milliseconds.
 
+import type { HashedFile } from "../../shared/job/document.ts";
 import type { Failure } from "../../shared/job/errors.ts";
 import type { Incarnation, JobId, Phase } from "../../shared/job/ids.ts";
 import type { JobResult, Progress } from "../../shared/job/result.ts";
@@ -30,7 +31,8 @@ interface At {
 /** Events that change what is true of a job: journalled, in this order, before their effects are performed. */
 export type JournalledEvent = At &
   (
-    | { readonly kind: "JobSubmitted"; readonly jobId: JobId }
+    /** `document` is for whoever performs the effects of a replayed journal; the core does not look at it. */
+    | { readonly kind: "JobSubmitted"; readonly jobId: JobId; readonly document: HashedFile }
     /** Inputs are listed and splits are cut: the job has M map and R reduce tasks. */
     | {
         readonly kind: "JobPlanned";

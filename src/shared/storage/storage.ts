@@ -46,6 +46,14 @@ export interface Storage {
   /** Makes sure that files can be written below `url`, and leaves nothing behind; else OUTPUT_NOT_WRITABLE. */
   checkWritable(url: string): Promise<void>;
 
+  /**
+   * The nearest of `url` and its parents that is a directory by now. A store without directories answers `url` itself.
+   */
+  nearestDirectory(url: string): Promise<string>;
+
+  /** Removes `url` and then its parents while they are empty directories, never `keep` or what is above it. */
+  removeEmpty(url: string, keep: string): Promise<void>;
+
   /** Makes a pending output the file `<output>/<name>`. May be repeated: done already is done. */
   commitPending(output: string, pending: PendingOutput): Promise<void>;
 

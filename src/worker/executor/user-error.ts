@@ -16,20 +16,16 @@ const maxCauses = 5;
  * @param source the place of the record of the call, where it is known
  */
 export function userError(thrown: unknown, source?: Source): MapReduceError {
-  const facts = { cause: thrown, userStack: userStack(thrown), ...(source === undefined ? {} : { source }) };
-  if (thrown instanceof MapReduceError) {
-    const { code, message } = thrown;
-    const known = thrown.source ?? source;
-    return new MapReduceError(code, message, {
-      cause: thrown,
-      userStack: thrown.userStack ?? facts.userStack,
-      ...(known === undefined ? {} : { source: known }),
-    });
-  }
+  const known = thrown instanceof MapReduceError ? thrown : undefined;
+  const place = known?.source ?? source;
   return new MapReduceError(
-    "USER_CODE_THREW",
-    clip(`user code threw ${describe(thrown)}`, maxMessageLength),
-    facts,
+    known?.code ?? "USER_CODE_THREW",
+    clip(known?.message ?? `user code threw ${describe(thrown)}`, maxMessageLength),
+    {
+      cause: thrown,
+      userStack: known?.userStack ?? userStack(thrown),
+      ...(place === undefined ? {} : { source: place }),
+    },
   );
 }
 
@@ -48,11 +44,10 @@ function ownStack(error: unknown): string {
   return stack.split("\n").filter(isTheirs).join("\n");
 }
 
+/** A frame is "    at name (location)" or "    at location"; every other line is part of the message. */
 function isTheirs(line: string): boolean {
-  const frame = /^ {4}at (?:.*\()?((?:file:\/\/|\/|node:)[^)]*)/.exec(line);
-  const file = frame?.[1];
-  if (file === undefined) return !/^ {4}at (?:async )?(?:.* )?\(?(?:native|<anonymous>)\)?$/.test(line);
-  return !file.startsWith("node:") && !isOurs(file);
+  const location = /^ {4}at (?:.*? \()?(?:async )?(.*)/.exec(line)?.[1];
+  return location === undefined || !(location.startsWith("node:") || isOurs(location));
 }
 
 function describe(thrown: unknown): string {

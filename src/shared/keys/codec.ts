@@ -80,7 +80,7 @@ export function decodeKey(bytes: Uint8Array, start: number, end: number): Key {
     case tagString:
       return decodeText(bytes, start + 1, end);
     case tagBytes:
-      return bytes.slice(start + 1, end);
+      return new Uint8Array(bytes.subarray(start + 1, end));
     case tagTuple:
       return readTuple(bytes, { at: start + 1 }, end);
     default:

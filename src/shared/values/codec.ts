@@ -209,7 +209,7 @@ class ValueReader {
       case valueTags.bytes: {
         const length = this.#varint();
         const at = this.#take(length);
-        return this.#bytes.slice(at, at + length);
+        return new Uint8Array(this.#bytes.subarray(at, at + length));
       }
       case valueTags.array:
         return Array.from({ length: this.#varint() }, () => this.read());

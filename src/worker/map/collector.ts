@@ -69,9 +69,9 @@ export class PairCollector implements Collector {
   add(key: unknown, value: unknown): void {
     const arena = this.#arena;
     arena.putKey(key);
-    const partition = this.#choosePartition(key, arena.keyHash);
+    // The entry first: it reads the padding behind the key, where the value goes.
+    const entry = this.#entries.add(arena, this.#choosePartition(key, arena.keyHash));
     const valueLength = arena.putValue(value, arena.used + arena.keyLength);
-    const entry = this.#entries.add(arena, partition);
     this.#entries.fields[entry * entryWidth + fieldFirst] = valueLength;
     arena.used += arena.keyLength + valueLength;
   }

@@ -9,7 +9,7 @@ import type { Split } from "../../shared/job/document.ts";
 import { MapReduceError } from "../../shared/job/errors.ts";
 
 /** A block stays in the second-level cache with its string, and below the size at which Node makes strings external. */
-const blockBytes = 256 * 1024;
+const blockBytes = 128 * 1024;
 const newline = 10;
 const carriageReturn = 13;
 

@@ -9,6 +9,28 @@ import type { EventMessage, Message } from "../messages/messages.ts";
  */
 export type Settlement = "ack" | "requeue" | { readonly deadLetter: string };
 
+/** What a broker knows of a message beside its bytes. */
+export interface Delivery {
+  /** 1 for the first delivery. */
+  readonly deliveries: number;
+  /** Why it died, where it is a dead letter that comes to a queue's `tellDeathTo`; else undefined. */
+  readonly deathReason: string | undefined;
+}
+
+/** Decides about one message. While it is pending the message is unsettled. */
+export type Handler = (message: Message, delivery: Delivery) => Promise<Settlement>;
+
+/** A message that was given up. */
+export interface DeadLetter {
+  readonly id: string;
+  /** The queue or mailbox in which it died. */
+  readonly queue: string;
+  readonly reason: string;
+  readonly deliveries: number;
+  /** As it was sent: it may be none of our messages. */
+  readonly bytes: Uint8Array;
+}
+
 /** A running consumer. */
 export interface Consumer {
   /** How many unsettled messages it may hold from now on; 0 pauses it. What it holds already, it keeps. */
@@ -41,15 +63,25 @@ export interface Broker {
 
   /**
    * Delivers a queue's messages, each to one consumer of that queue, in turn, never more unsettled ones than `room`.
-   * What the handler resolves to is done with the message; a handler that rejects means "requeue".
+   * Where the queue has one active consumer, the others get none until it is gone. What the handler resolves to is
+   * done with the message; a handler that rejects means "requeue". Rejects with BROKER_FAILED for `deadQueue`.
    */
-  consume(queue: string, room: number, handler: (message: Message) => Promise<Settlement>): Promise<Consumer>;
+  consume(queue: string, room: number, handler: Handler): Promise<Consumer>;
 
   /** Delivers every event of a job from now on ("*": of all jobs), in the order in which it was announced. */
   follow(jobId: string, handler: (event: EventMessage) => void): Promise<{ stop(): Promise<void> }>;
 
-  /** Opens a mailbox and delivers what is sent to it, each message once, without acknowledgement. */
-  openMailbox(handler: (message: Message) => void): Promise<Mailbox>;
+  /**
+   * Opens a mailbox and delivers what is sent to it, each message once, without acknowledgement.
+   * @param address a well-known one (topology.ts), else one that nobody else has; BROKER_FAILED where it is taken
+   */
+  openMailbox(handler: (message: Message) => void, address?: string): Promise<Mailbox>;
+
+  /**
+   * Shows every dead letter that lies there now, oldest first, and does with each what is answered: "replay" sends its
+   * bytes to its queue anew.
+   */
+  visitDeadLetters(visit: (letter: DeadLetter) => Promise<"keep" | "replay" | "drop">): Promise<void>;
 
   /** How many messages wait in a queue, unsettled ones not counted. */
   depth(queue: string): Promise<number>;

@@ -4,6 +4,13 @@
 import type { Json } from "../job/document.ts";
 import type { Source } from "../job/errors.ts";
 
+/**
+ * What the compiler lets pass as any type: a record whose type the user names in the mapper, a key that a built-in
+ * hands on. Variance leaves no other word: `unknown` would refuse those functions, `never` their use.
+ */
+// oxlint-disable-next-line typescript/no-explicit-any -- the one place where the public types need it
+export type Untyped = any;
+
 /** What can be a key: string, finite or infinite number (not NaN), bytes, or a tuple of these. */
 export type Key = string | number | Uint8Array | readonly Key[];
 
@@ -71,6 +78,47 @@ export type PartitionFunction<K> = (
   reduceTasks: number,
   params: { readonly [name: string]: Json },
 ) => number;
+
+// ---- formats of a user's own ---------------------------------------------------------------------
+
+/** A byte range of one file, or whatever an input format's `splits` gave. */
+export interface SplitOf {
+  readonly url: string;
+  readonly start: number;
+  readonly end: number;
+}
+/** The bytes of one input file. */
+export interface ByteSource {
+  readonly size: number;
+  read(start: number, end: number): Promise<Uint8Array>;
+  stream(start: number): AsyncIterable<Uint8Array>;
+}
+/** A record and the place of its first byte, from the start of the file. */
+export interface RecordAt<R> {
+  readonly record: R;
+  readonly offset: number;
+}
+export interface InputFormatDefinition<R> {
+  /** False: one split for each file. Default true. */
+  readonly splittable?: boolean;
+  /** For what is not a file: a database, a service. */
+  splits?(url: string): Promise<readonly SplitOf[]>;
+  /** The records that start in the split; a record belongs to the split in which its first byte lies. */
+  read(
+    split: SplitOf,
+    bytes: ByteSource,
+    signal: AbortSignal,
+  ): AsyncIterable<RecordAt<R>> | Iterable<RecordAt<R>>;
+}
+export interface OutputFormatDefinition<K, V> {
+  /** Of the part files, with its dot. */
+  readonly extension?: string;
+  /** Written first. */
+  open?(): Uint8Array;
+  write(key: K, value: V, out: (bytes: Uint8Array | string) => void): void;
+  /** Written last. */
+  close?(): Uint8Array;
+}
 
 // ---- handles ---------------------------------------------------------------------------------------
 

@@ -3,7 +3,16 @@
 
 import { MapReduceError } from "../job/errors.ts";
 import { reservedPrefix } from "../job/counters.ts";
-import type { MapClass, MapFunction, PartitionFunction, ReduceClass, ReduceFunction } from "./functions.ts";
+import { builtIns } from "./built-ins.ts";
+import type {
+  InputFormatDefinition,
+  MapClass,
+  MapFunction,
+  OutputFormatDefinition,
+  PartitionFunction,
+  ReduceClass,
+  ReduceFunction,
+} from "./functions.ts";
 
 /** A function or class as it was registered; types are the compiler's business, not the table's. */
 export type Registered =
@@ -22,43 +31,60 @@ export type Registered =
       /** A built-in that the engine can combine with on encoded values, without a call. */
       readonly builtIn?: "sum" | "min" | "max" | "identity";
     }
-  | { readonly kind: "partitioner"; readonly name: string; readonly fn: PartitionFunction<unknown> };
+  | { readonly kind: "partitioner"; readonly name: string; readonly fn: PartitionFunction<unknown> }
+  | { readonly kind: "input format"; readonly name: string; readonly fn: InputFormatDefinition<unknown> }
+  | {
+      readonly kind: "output format";
+      readonly name: string;
+      readonly fn: OutputFormatDefinition<unknown, unknown>;
+    };
+
+export type Kind = Registered["kind"];
+
+/** A registered name, the one spelling that messages and file names can carry. */
+export const namePattern = /^[A-Za-z0-9_.-]{1,128}$/;
 
 interface Entry {
   readonly registered: Registered;
   readonly place: string;
+  readonly turn: object;
 }
 
-const entries = new Map<string, Entry>();
+const entries = new Map<string, Entry>(
+  builtIns.map((each) => [
+    each.name,
+    { registered: { kind: "reducer", ...each }, place: "mapreduce-fleet", turn: {} },
+  ]),
+);
 
 /**
- * Adds a function under its name. The same name from the same place of a module that is evaluated anew replaces it.
+ * Adds a function under its name. The same name from a module that is evaluated anew replaces the earlier one.
  * @param place file, line and column of the registration: "file:///jobs/job.ts:3:28"
  * @throws MapReduceError SPECIFICATION_INVALID for a bad name, FUNCTION_REGISTERED_TWICE naming both places
  */
 export function register(registered: Registered, place: string): void {
-  const { name } = registered;
-  const ours = place === "mapreduce-fleet";
-  if (typeof name !== "string" || !/^[A-Za-z0-9_.-]{1,128}$/.test(name)) {
+  const { kind, name } = registered;
+  if (typeof name !== "string" || !namePattern.test(name)) {
     throw new MapReduceError(
       "SPECIFICATION_INVALID",
-      `${registered.kind} name ${JSON.stringify(name)}: expected 1 to 128 of A-Z a-z 0-9 _ . -`,
+      `${kind} name: found ${JSON.stringify(name) ?? typeof name}, expected 1 to 128 of A-Z a-z 0-9 _ . -`,
     );
   }
-  if (name.startsWith(reservedPrefix) !== ours) {
+  if (name.startsWith(reservedPrefix)) {
     throw new MapReduceError(
       "SPECIFICATION_INVALID",
-      `${registered.kind} name "${name}": names that start with "${reservedPrefix}" are reserved`,
+      `${kind} name: found "${name}", names that start with "${reservedPrefix}" are reserved`,
     );
   }
+  const entry: Entry = { registered, place, turn: presentTurn() };
   const before = entries.get(name);
-  if (before !== undefined && before.place !== place) {
+  if (before !== undefined && before.registered.fn !== registered.fn && !isEvaluatedAnew(before, entry)) {
     throw new MapReduceError(
       "FUNCTION_REGISTERED_TWICE",
-      `${registered.kind} "${name}" registered at ${place}: the name was taken by a ${before.registered.kind} at ${before.place}`,
+      `${kind} "${name}" registered at ${place}: the name was taken by a ${before.registered.kind} at ${before.place}`,
     );
   }
-  entries.set(name, { registered, place });
+  entries.set(name, entry);
 }
 
 /**
@@ -66,13 +92,46 @@ export function register(registered: Registered, place: string): void {
  * @throws MapReduceError FUNCTION_UNKNOWN with the names that are known
  */
 export function lookUp(name: string): Registered {
-  const entry = entries.get(name);
-  if (entry === undefined) {
-    const known = [...entries.keys()].filter((each) => !each.startsWith(reservedPrefix));
-    throw new MapReduceError(
-      "FUNCTION_UNKNOWN",
-      `function "${name}" is not registered; registered are: ${known.join(", ") || "none"}`,
-    );
+  const registered = find(name);
+  if (registered !== undefined) return registered;
+  throw new MapReduceError(
+    "FUNCTION_UNKNOWN",
+    `function "${name}" is not registered; registered are: ${registeredNames().join(", ") || "none"}`,
+  );
+}
+
+/** What is registered under a name, if anything is. */
+export function find(name: string): Registered | undefined {
+  return entries.get(name)?.registered;
+}
+
+/** The names that users have registered, in order of registration. */
+export function registeredNames(): string[] {
+  return [...entries.keys()].filter((name) => !name.startsWith(reservedPrefix));
+}
+
+/**
+ * A module is evaluated anew under another URL of the same file ("job.ts?v=2"), or, where a test runner or a bundle
+ * keeps the URL, in a later turn: then the line tells a second evaluation from a second registration.
+ */
+function isEvaluatedAnew(before: Entry, now: Entry): boolean {
+  const [a, b] = [partsOf(before.place), partsOf(now.place)];
+  if (a.file !== b.file) return false;
+  return a.query !== b.query || (before.turn !== now.turn && a.line === b.line);
+}
+
+function partsOf(place: string): { file: string; query: string; line: string } {
+  const [, file = place, query = "", line = ""] = /^([^?#]*)(.*?)(?::(\d+):\d+)?$/.exec(place) ?? [];
+  return { file, query, line };
+}
+
+let turn: object | undefined;
+
+/** One object for all registrations that nothing asynchronous parts: modules are evaluated without a pause. */
+function presentTurn(): object {
+  if (turn === undefined) {
+    turn = {};
+    queueMicrotask(() => (turn = undefined));
   }
-  return entry.registered;
+  return turn;
 }

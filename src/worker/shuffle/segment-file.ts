@@ -66,7 +66,7 @@ export class SegmentFile {
       this.partitions = footer.readUInt32LE(8);
       const indexOffset = footer.readDoubleLE(16);
       const indexBytes = this.partitions * entryBytes;
-      if (!footer.subarray(0, 8).equals(magic) || indexOffset + indexBytes + footerBytes !== size) {
+      if (!footer.subarray(0, 8).equals(magic) || indexOffset !== size - footerBytes - indexBytes) {
         throw new MapReduceError("SEGMENT_CORRUPT", `segment file ${path}: its footer is not whole`);
       }
       this.#index = readExactly(this.fd, path, indexOffset, indexBytes);

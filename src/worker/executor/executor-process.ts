@@ -7,7 +7,6 @@
 
 import { fork, type ChildProcess } from "node:child_process";
 import { readFileSync } from "node:fs";
-import type { Counters } from "../../shared/job/counters.ts";
 import { MapReduceError, toFailure, type Failure, type Source } from "../../shared/job/errors.ts";
 import type { JobId } from "../../shared/job/ids.ts";
 import type { MapReport, ReduceReport } from "../../shared/messages/messages.ts";
@@ -44,7 +43,8 @@ export interface ExecutorOptions {
 export interface RunOptions {
   /** Milliseconds until the execution is ended with TASK_TIMEOUT; null is never. */
   readonly timeoutMs: number | null;
-  readonly onProgress: (fraction: number, counters: Counters) => void;
+  /** How far the execution is, 0 to 1; a few times a second. */
+  readonly onProgress: (fraction: number) => void;
 }
 
 /** The share of an executor's memory that V8's heap may take; the rest is for record buffers, user Buffers and Node itself. */
@@ -156,7 +156,7 @@ export class ExecutorProcess {
     const run = this.#run;
     switch (event.kind) {
       case "progress":
-        run?.options.onProgress(event.fraction, event.counters);
+        run?.options.onProgress(event.fraction);
         return;
       case "succeeded":
         this.#settle({ kind: "succeeded", report: event.report });

@@ -29,11 +29,11 @@ export class ExecutorHooks implements ExecutionHooks {
     return this.#noted;
   }
 
-  progress: ExecutionHooks["progress"] = (fraction, counters) => {
+  progress: ExecutionHooks["progress"] = (fraction) => {
     const nowMs = performance.now();
     if (nowMs - this.#toldAtMs < progressIntervalMs) return;
     this.#toldAtMs = nowMs;
-    this.#send({ kind: "progress", fraction, counters: counters() });
+    this.#send({ kind: "progress", fraction });
   };
 
   /** A file, since what it holds survives this process, whatever the next call does to it. */

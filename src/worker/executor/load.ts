@@ -8,14 +8,9 @@ import { dirname } from "node:path";
 import { pathToFileURL } from "node:url";
 import { MapReduceError } from "../../shared/job/errors.ts";
 import type { LoadedJob } from "./execution.ts";
-import { moduleUrl } from "./package-files.ts";
+import { ownModule } from "./package-files.ts";
 import type { LoadRequest } from "./protocol.ts";
 import { userError } from "./user-error.ts";
-
-const packageModules: { readonly [specifier: string]: string } = {
-  "mapreduce-fleet": "index",
-  "mapreduce-fleet/testing": "testing/index",
-};
 
 /**
  * Evaluates the job's bundle; `mapreduce-fleet` in it is the running package. The bundle's folder is its current directory.
@@ -27,10 +22,7 @@ export async function loadJob(request: LoadRequest): Promise<LoadedJob> {
   const source = readBundle(bundlePath, document.bundle.sha256);
   const bundleUrl = pathToFileURL(bundlePath).href;
   registerHooks({
-    resolve: (specifier, context, next) => {
-      const ours = Object.hasOwn(packageModules, specifier) ? packageModules[specifier] : undefined;
-      return ours === undefined ? next(specifier, context) : next(moduleUrl(ours).href, context);
-    },
+    resolve: (specifier, context, next) => next(ownModule(specifier)?.href ?? specifier, context),
     // What runs is what was hashed, whatever has become of the file.
     load: (url, context, next) =>
       url === bundleUrl ? { format: "module", source, shortCircuit: true } : next(url, context),

@@ -11,6 +11,13 @@ export function moduleUrl(name: string): URL {
   return new URL(built ? `dist/${name}.js` : `src/${name}.ts`, root);
 }
 
+/** What a user's import of this package is: the running one. Undefined for any other import. */
+export function ownModule(specifier: string): URL | undefined {
+  if (specifier === "mapreduce-fleet") return moduleUrl("index");
+  if (specifier === "mapreduce-fleet/testing") return moduleUrl("testing/index");
+  return undefined;
+}
+
 /** Whether a file, as a URL or as a path, is code of this package and not of its user. */
 export function isOurs(file: string): boolean {
   return ["src/", "dist/"].some((folder) => {

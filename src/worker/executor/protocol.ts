@@ -2,7 +2,6 @@
 // cross it: records never do, and neither does what user code logs or prints (that goes through stderr and stdout, which
 // push back). Requests go down and are served in order, events come up; one execution at a time.
 
-import type { Counters } from "../../shared/job/counters.ts";
 import type { JobDocument, Split } from "../../shared/job/document.ts";
 import type { Failure, Source } from "../../shared/job/errors.ts";
 import type { AttemptRef, ExecutionId } from "../../shared/job/ids.ts";
@@ -73,7 +72,7 @@ export interface LostSegment {
 }
 
 export type ExecutorEvent =
-  | { readonly kind: "progress"; readonly fraction: number; readonly counters: Counters }
+  | { readonly kind: "progress"; readonly fraction: number }
   | { readonly kind: "succeeded"; readonly report: MapReport | ReduceReport }
   /** Of the running execution, or of the load before it. The executor is not asked for anything more. */
   | { readonly kind: "failed"; readonly failure: Failure; readonly lost?: LostSegment };

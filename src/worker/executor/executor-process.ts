@@ -36,7 +36,7 @@ export interface ExecutorOptions {
   /** Where it stands until it runs something. */
   readonly directory: string;
   readonly guard: OrphanGuard;
-  /** Each line that user code prints or logs. `request` is the execution it ran then, if any. */
+  /** Each line that user code prints or logs. `request` is the execution it runs or ran last, if any. */
   readonly onOutput: (line: string, stream: OutputStream, request: ExecutionRequest | undefined) => void;
 }
 
@@ -79,6 +79,7 @@ export class ExecutorProcess {
   readonly #lastLines: string[] = [];
   #jobId: JobId | undefined;
   #run: Run | undefined;
+  #request: ExecutionRequest | undefined;
   #state: "alive" | "spent" | "ended" = "alive";
 
   /** Forks at once; what is asked of it meanwhile waits for it. */
@@ -126,6 +127,7 @@ export class ExecutorProcess {
     const { promise, resolve } = Promise.withResolvers<ExecutionOutcome>();
     const run: Run = { request, options, settle: resolve, ending: undefined, timers: [] };
     this.#run = run;
+    this.#request = request;
     if (options.timeoutMs !== null) {
       const failure = timeoutFailure(request, options.timeoutMs);
       run.timers.push(setTimeout(() => this.#end(failure), options.timeoutMs));
@@ -227,7 +229,7 @@ export class ExecutorProcess {
       readLines(readable, (line) => {
         // V8's own last words are for `endedFailure`, not for the user's eyes.
         dying ||= stream === "stderr" && line.startsWith("<--- Last few GCs --->");
-        if (!dying) return this.#options.onOutput(line, stream, this.#run?.request);
+        if (!dying) return this.#options.onOutput(line, stream, this.#request);
         if (this.#lastLines.length < lastLinesKept) this.#lastLines.push(line);
       });
     }

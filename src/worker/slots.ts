@@ -1,0 +1,116 @@
+// Owns the worker's slots: a bounded number of executors, forked before they are needed, given to executions in the order
+// in which they ask. It knows nothing of attempts and messages.
+
+import type { JobId } from "../shared/job/ids.ts";
+import { ExecutorProcess } from "./executor/executor-process.ts";
+import type { LoadRequest } from "./executor/protocol.ts";
+
+/** An execution that waits for a slot. */
+interface Waiting {
+  readonly job: LoadRequest;
+  readonly give: (executor: ExecutorProcess) => void;
+}
+
+export interface SlotsOptions {
+  readonly count: number;
+  /** Memory of the executors that are forked before a job is known: the default of a specification. */
+  readonly memory: number;
+  readonly fork: (memory: number) => ExecutorProcess;
+}
+
+/** The slots of a worker. Not more executions wait than the worker takes messages: twice as many as there are slots. */
+export class Slots {
+  readonly count: number;
+  readonly #options: SlotsOptions;
+  readonly #idle: ExecutorProcess[];
+  readonly #busy = new Set<ExecutorProcess>();
+  readonly #waiting: Waiting[] = [];
+  /** What generic executors are forked with: what the latest job asked for is what the next one most likely will. */
+  #memory: number;
+  #stopped = false;
+
+  /** Forks one generic executor for each slot. */
+  constructor(options: SlotsOptions) {
+    this.#options = options;
+    this.count = options.count;
+    this.#memory = options.memory;
+    this.#idle = Array.from({ length: options.count }, () => options.fork(options.memory));
+  }
+
+  get free(): number {
+    return this.count - this.#busy.size;
+  }
+
+  /**
+   * Waits for a slot and gives its executor, with this job loaded. Give it back with `release`.
+   * @throws the signal's reason when it aborts before
+   */
+  async acquire(job: LoadRequest, signal: AbortSignal): Promise<ExecutorProcess> {
+    signal.throwIfAborted();
+    if (this.#stopped) throw new Error("slots: asked for one after they were stopped");
+    if (this.free > 0) return this.#take(job);
+    const { promise, resolve, reject } = Promise.withResolvers<ExecutorProcess>();
+    const waiting: Waiting = { job, give: resolve };
+    this.#waiting.push(waiting);
+    const giveUp = (): void => {
+      const at = this.#waiting.indexOf(waiting);
+      if (at >= 0) this.#waiting.splice(at, 1);
+      reject(signal.reason);
+    };
+    signal.addEventListener("abort", giveUp, { once: true });
+    try {
+      return await promise;
+    } finally {
+      signal.removeEventListener("abort", giveUp);
+    }
+  }
+
+  /** Frees a slot. An executor that has ended is replaced at once, so that the next execution finds one ready. */
+  release(executor: ExecutorProcess): void {
+    this.#busy.delete(executor);
+    if (this.#stopped) return;
+    this.#idle.push(executor.usable ? executor : this.#fork());
+    const next = this.#waiting.shift();
+    if (next !== undefined) next.give(this.#take(next.job));
+  }
+
+  /** Ends the idle executors of a job that is over; the busy ones are whoever cancels their executions'. */
+  releaseJob(jobId: JobId): void {
+    this.#idle.forEach((executor, at) => {
+      if (executor.jobId !== jobId) return;
+      void executor.stop();
+      this.#idle[at] = this.#fork();
+    });
+  }
+
+  /** Ends every executor, whatever it runs; resolves when they are gone. Twice is fine. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await Promise.all([...this.#idle, ...this.#busy].map((executor) => executor.stop()));
+  }
+
+  /** The best of the idle ones: one that serves the job already, else a generic one, else one in place of another's. */
+  #take(job: LoadRequest): ExecutorProcess {
+    const { jobId, memory } = job.document;
+    this.#memory = memory;
+    const serving = this.#idle.findIndex((each) => each.usable && each.jobId === jobId);
+    const generic = this.#idle.findIndex(
+      (each) => each.usable && each.jobId === undefined && each.memory === memory,
+    );
+    const at = serving >= 0 ? serving : Math.max(generic, 0);
+    const [found] = this.#idle.splice(at, 1);
+    if (found === undefined) throw new Error("slots: a free slot without an executor");
+    let executor = found;
+    if (serving < 0 && generic < 0) {
+      void found.stop();
+      executor = this.#fork();
+    }
+    if (executor.jobId === undefined) executor.load(job);
+    this.#busy.add(executor);
+    return executor;
+  }
+
+  #fork(): ExecutorProcess {
+    return this.#options.fork(this.#memory);
+  }
+}

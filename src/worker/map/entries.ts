@@ -67,14 +67,14 @@ export class KeyTable {
   /** Pairs: hash, entry + 1; the second is 0 where nothing is. */
   #slots: Int32Array = new Int32Array(firstEntries * 4);
   #mask = firstEntries * 2 - 1;
-  #slotBytes = firstEntries * 4 * 4;
 
   constructor(arena: Arena) {
     this.#arena = arena;
   }
 
+  /** Bytes in use, for budgets: each entry has two slots, since the table is half full at most. */
   get usedBytes(): number {
-    return this.entries.usedBytes + this.#slotBytes;
+    return this.entries.usedBytes + this.entries.count * 16;
   }
 
   clear(): void {
@@ -112,7 +112,6 @@ export class KeyTable {
   #rehash(): void {
     this.#mask = this.#mask * 2 + 1;
     this.#slots = new Int32Array((this.#mask + 1) * 2);
-    this.#slotBytes = this.#slots.byteLength;
     const fields = this.entries.fields;
     for (let entry = 0; entry < this.entries.count; entry++) {
       this.#place(fields[entry * entryWidth + fieldHash], entry);

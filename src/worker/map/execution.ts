@@ -16,7 +16,6 @@ import type { MapRequest } from "../executor/protocol.ts";
 import { userError } from "../executor/user-error.ts";
 import { GroupCollector, hashPartition, PairCollector, SumCollector, type Collector } from "./collector.ts";
 import { LineBlocks, lineEnd } from "./lines.ts";
-import { keepRecords, sumRecords } from "./merge-runs.ts";
 import { SpillingOutput } from "./spill.ts";
 import { openMapper, userCombiner, userPartition, type OpenMapper } from "./user-functions.ts";
 
@@ -120,7 +119,7 @@ class MapExecution {
       budgetBytes: this.#request.collectorBytes ?? Math.floor(document.memory * collectorShare),
       scratchDirectory: this.#request.scratchDirectory,
       reduceTasks,
-      combine: sums ? sumRecords : keepRecords,
+      equalKeys: sums ? "sum" : "keep",
     });
   }
 
@@ -166,9 +165,9 @@ class MapExecution {
         const returned = mapper.map(record, emit, context);
         if (returned !== undefined) await returned;
       } catch (error) {
-        throw userError(error, context.source);
+        throw asUserError(error, context.source);
       }
-      if (this.#emitFailure !== undefined) throw userError(this.#emitFailure, context.source);
+      if (this.#emitFailure !== undefined) throw asUserError(this.#emitFailure, context.source);
     }
     this.#read += line;
   }
@@ -196,9 +195,9 @@ class MapExecution {
         const returned = mapper.map(record, emit, context);
         if (returned !== undefined) await returned;
       } catch (error) {
-        throw userError(error, context.source);
+        throw asUserError(error, context.source);
       }
-      if (this.#emitFailure !== undefined) throw userError(this.#emitFailure, context.source);
+      if (this.#emitFailure !== undefined) throw asUserError(this.#emitFailure, context.source);
     }
     this.#read += line;
   }
@@ -242,8 +241,10 @@ class MapExecution {
 }
 
 /** An infrastructure error keeps what it is; anything else came out of user code. */
-function asUserError(error: unknown): unknown {
-  return error instanceof MapReduceError && error.code === "SCRATCH_UNUSABLE" ? error : userError(error);
+function asUserError(error: unknown, source?: Source): unknown {
+  return error instanceof MapReduceError && error.code === "SCRATCH_UNUSABLE"
+    ? error
+    : userError(error, source);
 }
 
 /** The context of a map call: `source` is worked out only when it is asked for. */

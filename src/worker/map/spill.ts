@@ -5,7 +5,8 @@ import { renameSync, unlinkSync } from "node:fs";
 import { join } from "node:path";
 import { SegmentWriter } from "../shuffle/segment-writer.ts";
 import type { Collector } from "./collector.ts";
-import { mergeRuns, type CombineRuns } from "./merge-runs.ts";
+import { maxFanIn } from "../reduce/merge-passes.ts";
+import { mergeRuns, type EqualKeys } from "./merge-runs.ts";
 
 /** What a map's output came to. */
 export interface MapOutput {
@@ -23,23 +24,28 @@ export class SpillingOutput {
   readonly #budgetBytes: number;
   readonly #scratchDirectory: string;
   readonly #reduceTasks: number;
-  readonly #combine: CombineRuns;
-  readonly #runs: string[] = [];
+  readonly #equalKeys: EqualKeys;
+  #runs: string[] = [];
+  #spills = 0;
   #spilledRecords = 0;
 
   /**
-   * @param budgetBytes when the collector uses more, what it holds becomes a run on the scratch disk
-   * @param combine how equal keys of several runs are brought together
+   * @param options `budgetBytes`: when the collector uses more, what it holds becomes a run on the scratch disk
    */
   constructor(
     collector: Collector,
-    options: { budgetBytes: number; scratchDirectory: string; reduceTasks: number; combine: CombineRuns },
+    options: {
+      budgetBytes: number;
+      scratchDirectory: string;
+      reduceTasks: number;
+      equalKeys: EqualKeys;
+    },
   ) {
     this.#collector = collector;
     this.#budgetBytes = options.budgetBytes;
     this.#scratchDirectory = options.scratchDirectory;
     this.#reduceTasks = options.reduceTasks;
-    this.#combine = options.combine;
+    this.#equalKeys = options.equalKeys;
   }
 
   /** Takes one record; may write a run. */
@@ -59,20 +65,35 @@ export class SpillingOutput {
       bytes = writer.close().bytes;
     } else {
       if (this.#collector.count > 0) this.#spill();
-      const writer = new SegmentWriter(temporary);
-      records = mergeRuns(this.#runs, writer, this.#reduceTasks, this.#combine);
-      bytes = writer.close().bytes;
-      for (const run of this.#runs) unlinkSync(run);
+      ({ records, bytes } = this.#mergeInto(temporary));
     }
     renameSync(temporary, segmentFile);
-    return { records, bytes, spills: this.#runs.length, spilledRecords: this.#spilledRecords };
+    return { records, bytes, spills: this.#spills, spilledRecords: this.#spilledRecords };
   }
 
   #spill(): void {
-    const run = join(this.#scratchDirectory, `run-${this.#runs.length}`);
+    if (this.#runs.length === maxFanIn) {
+      const merged = join(this.#scratchDirectory, `run-${this.#spills++}`);
+      this.#mergeInto(merged);
+      this.#runs = [merged];
+    }
+    const run = join(this.#scratchDirectory, `run-${this.#spills++}`);
     const writer = new SegmentWriter(run);
     this.#spilledRecords += this.#collector.write(writer);
     writer.close();
     this.#runs.push(run);
+  }
+
+  /** Merges all runs into one file, in whose place they go. */
+  #mergeInto(path: string): { records: number; bytes: number } {
+    const writer = new SegmentWriter(path);
+    const records = mergeRuns(this.#runs, writer, {
+      reduceTasks: this.#reduceTasks,
+      equalKeys: this.#equalKeys,
+      memoryBytes: this.#budgetBytes / 2,
+      directory: this.#scratchDirectory,
+    });
+    for (const run of this.#runs) unlinkSync(run);
+    return { records, bytes: writer.close().bytes };
   }
 }

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
@@ -15,6 +15,7 @@ import {
   SumCollector,
   type Collector,
 } from "../../../src/worker/map/collector.ts";
+import { SpillingOutput } from "../../../src/worker/map/spill.ts";
 import { SegmentFile } from "../../../src/worker/shuffle/segment-file.ts";
 import { SegmentWriter } from "../../../src/worker/shuffle/segment-writer.ts";
 
@@ -104,6 +105,51 @@ const addAll = (
   for (const value of values) total += value as number;
   emit(each, total);
 };
+
+function spilled(
+  collector: Collector,
+  equalKeys: "sum" | "keep",
+  budgetBytes: number,
+  pairs: readonly Pair[],
+): Pair[][] {
+  const options = { budgetBytes, scratchDirectory: directory, reduceTasks: partitions, equalKeys };
+  const output = new SpillingOutput(collector, options);
+  for (const [each, value] of pairs) output.add(each, value);
+  const path = join(directory, "finished");
+  const { bytes, records } = output.finish(path);
+  expect(statSync(path).size).toBe(bytes);
+  const segments = readSegments(path);
+  expect(segments.flat().length).toBe(records);
+  expect(readdirSync(directory).filter((name) => name.startsWith("run-"))).toEqual([]);
+  return segments;
+}
+
+describe("a spilling output", () => {
+  const pairs = fc.array(fc.tuple(key, fc.integer({ min: -1000, max: 1000 })), { maxLength: 400 });
+  const budget = fc.constantFrom(1, 300, 2_000, 1_000_000);
+
+  test("is the same whatever the budget: pairs keep their order, sums are one for each key", () => {
+    fc.assert(
+      fc.property(pairs, budget, (each, budgetBytes) => {
+        const hash = hashPartition(partitions);
+        const kept = spilled(new PairCollector(1 << 20, partitions, hash), "keep", budgetBytes, each);
+        expect(kept).toEqual(reference(each));
+        const unspilled = collected(new SumCollector(1 << 20, partitions, hash), each);
+        expect(spilled(new SumCollector(1 << 20, partitions, hash), "sum", budgetBytes, each)).toEqual(
+          unspilled,
+        );
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  test("merges more runs than can be merged at once", () => {
+    const many = Array.from({ length: 600 }, (_, i): Pair => [`key-${i % 7}`, i]);
+    expect(
+      spilled(new PairCollector(1 << 20, partitions, hashPartition(partitions)), "keep", 1, many),
+    ).toEqual(reference(many));
+  });
+});
 
 describe("a collector", () => {
   test("without a combiner keeps every record, by partition, key and emission", () => {

@@ -97,7 +97,7 @@ export function partitioner<K extends Key>(name: string, fn: PartitionFunction<K
  * @throws MapReduceError SPECIFICATION_INVALID, FUNCTION_REGISTERED_TWICE
  */
 export function inputFormat<R>(name: string, definition: InputFormatDefinition<R>): InputFormat<R> {
-  checkFunction("input format", name, definition?.read, "read");
+  checkMethod("input format", name, definition, "read");
   add({ kind: "input format", name, fn: definition }, inputFormat);
   return createHandle("input format", name) as unknown as InputFormat<R>;
 }
@@ -111,7 +111,7 @@ export function outputFormat<K, V>(
   name: string,
   definition: OutputFormatDefinition<K, V>,
 ): OutputFormat<K, V> {
-  checkFunction("output format", name, definition?.write, "write");
+  checkMethod("output format", name, definition, "write");
   const fn = definition as OutputFormatDefinition<unknown, unknown>;
   add({ kind: "output format", name, fn }, outputFormat);
   return createHandle("output format", name) as unknown as OutputFormat<K, V>;
@@ -123,10 +123,20 @@ function add(registered: Registered, called: (...args: never[]) => unknown): voi
 
 function checkFunction(kind: Kind, name: string, fn: unknown, method?: string): void {
   if (typeof fn === "function") return;
-  const expected = method === undefined ? "a function" : `a function, or one with the method ${method}`;
-  throw new MapReduceError(
+  const expected = `a function${method === undefined ? "" : ` or a class with ${method}(...)`}`;
+  throw wrongDefinition(kind, name, fn, expected);
+}
+
+function checkMethod(kind: Kind, name: string, definition: unknown, method: string): void {
+  const isObject = typeof definition === "object" && definition !== null;
+  if (isObject && typeof Reflect.get(definition, method) === "function") return;
+  throw wrongDefinition(kind, name, definition, `an object with ${method}(...)`);
+}
+
+function wrongDefinition(kind: Kind, name: string, found: unknown, expected: string): MapReduceError {
+  return new MapReduceError(
     "SPECIFICATION_INVALID",
-    `${kind} "${name}": found ${fn === null ? "null" : typeof fn}, expected ${expected}`,
+    `${kind} "${name}": found ${found === null ? "null" : typeof found}, expected ${expected}`,
   );
 }
 
@@ -162,8 +172,8 @@ export function totalOrder(options: { samples?: number } = {}): Partitioner<Key>
 /** Fields of delimited text: objects by column where there is a header, else lists. */
 export function csv(options: { header: true; delimiter?: string }): InputFormat<Record<string, string>>;
 export function csv(options?: { header?: false; delimiter?: string }): InputFormat<string[]>;
-export function csv(options: { header?: boolean; delimiter?: string } = {}): InputFormat<Untyped> {
-  return createHandle("input format", "csv", { ...options }) as unknown as InputFormat<Untyped>;
+export function csv(options: { header?: boolean; delimiter?: string } = {}): InputFormat<never> {
+  return createHandle("input format", "csv", { ...options }) as unknown as InputFormat<never>;
 }
 
 /** Lines as bytes, without their LF or CRLF: each a view that is valid during the call. */

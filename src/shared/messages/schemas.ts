@@ -55,6 +55,10 @@ const runningExecution = v.strictObject({
 
 const heldMapOutput = v.strictObject({ jobId, map: count, attempt: ordinal, executionId });
 
+/** Chosen by sight rather than tried in turn, so that an error names what is wrong inside. */
+const splitsInside = v.array(split);
+const splitsInStorage = v.strictObject({ url });
+
 const attemptReport = v.variant("phase", [
   v.strictObject({
     phase: v.literal("map"),
@@ -92,7 +96,7 @@ export const schemas = {
   MapTask: v.strictObject({
     kind: v.literal("MapTask"),
     ...task,
-    splits: v.union([v.array(split), v.strictObject({ url })]),
+    splits: v.lazy((value) => (Array.isArray(value) ? splitsInside : splitsInStorage)),
     skip: v.array(source),
     noteRecords: v.boolean(),
   }),

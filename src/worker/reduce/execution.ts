@@ -11,7 +11,7 @@ import { SegmentLostError, type ExecutionHooks, type LoadedJob } from "../execut
 import type { ReduceRequest, SegmentSource } from "../executor/protocol.ts";
 import { userError } from "../executor/user-error.ts";
 import { SegmentFile } from "../shuffle/segment-file.ts";
-import { reduceBuiltIn, type Tally } from "./built-in.ts";
+import { copyGroup, sumGroup, type ReduceGroup } from "./built-in.ts";
 import { Groups } from "./groups.ts";
 import { keyText } from "./key-text.ts";
 import { LargestGroups } from "./largest-groups.ts";
@@ -43,7 +43,9 @@ class ReduceExecution {
   readonly #hooks: ExecutionHooks;
   readonly #counters = new CounterSet();
   readonly #largest = new LargestGroups();
-  readonly #tally: Tally = { groups: 0, inputRecords: 0, outputRecords: 0 };
+  #groups = 0;
+  #inputRecords = 0;
+  #outputRecords = 0;
   /** The first error of an emit: it fails the execution even where user code swallows it. */
   #emitFailure: unknown;
   #ended = false;
@@ -68,8 +70,9 @@ class ReduceExecution {
     try {
       const output = new PendingFile(document, this.#request, partition, document.reduceTasks);
       try {
-        if (reducer.builtIn === undefined) await this.#reduceByUser(reducer, merge, output);
-        else if (merge !== undefined) this.#reduceByEngine(reducer.builtIn, merge, output);
+        if (reducer.builtIn === "sum") this.#reduceByEngine(sumGroup, merge, output);
+        else if (reducer.builtIn === "identity") this.#reduceByEngine(copyGroup, merge, output);
+        else await this.#reduceByUser(reducer, merge, output);
         this.#ended = true;
         return this.#report(shuffleBytes, output);
       } catch (error) {
@@ -82,10 +85,14 @@ class ReduceExecution {
     }
   }
 
-  #reduceByEngine(builtIn: Parameters<typeof reduceBuiltIn>[0], merge: Merge, output: PendingFile): void {
+  #reduceByEngine(reduceGroup: ReduceGroup, merge: Merge | undefined, output: PendingFile): void {
+    if (merge === undefined) return;
     const groups = new Groups(merge);
     try {
-      reduceBuiltIn(builtIn, groups, merge, output.records, this.#largest, this.#tally);
+      while (groups.next()) {
+        this.#outputRecords += reduceGroup(groups, merge, output.records);
+        this.#countGroup(groups);
+      }
     } catch (error) {
       throw blame(error, groups, merge);
     }
@@ -101,18 +108,14 @@ class ReduceExecution {
     const opened = await asUser(() => openReducer(reducer, context));
     if (merge !== undefined) {
       const groups = new Groups(merge);
-      const tally = this.#tally;
       try {
         while (groups.next()) {
-          const { key, keyLength } = groups;
           const returned = opened.reduce(groups.decodeKey(), groups.values(), emit, context);
           if (returned !== undefined) await returned;
           groups.skip();
           if (groups.failure !== undefined) throw groups.failure;
           if (this.#emitFailure !== undefined) throw this.#emitFailure;
-          tally.groups++;
-          tally.inputRecords += groups.records;
-          this.#largest.add(key, keyLength, groups.records);
+          this.#countGroup(groups);
         }
       } catch (error) {
         throw blame(groups.failure ?? error, groups, merge);
@@ -122,9 +125,14 @@ class ReduceExecution {
     if (this.#emitFailure !== undefined) throw this.#emitFailure;
   }
 
+  #countGroup({ key, keyLength, records }: Groups): void {
+    this.#groups++;
+    this.#inputRecords += records;
+    this.#largest.add(key, keyLength, records);
+  }
+
   #emitTo(output: PendingFile): Emit<unknown, unknown> {
     const { records } = output;
-    const tally = this.#tally;
     return (key, value) => {
       if (this.#ended) {
         const { taskId } = this.#request;
@@ -132,7 +140,7 @@ class ReduceExecution {
       }
       try {
         records.write(key, value);
-        tally.outputRecords++;
+        this.#outputRecords++;
       } catch (error) {
         this.#emitFailure ??= error;
         throw error;
@@ -148,14 +156,14 @@ class ReduceExecution {
   #countersNow(): Counters {
     return {
       ...this.#counters.snapshot(),
-      [counterNames.reduceInputGroups]: this.#tally.groups,
-      [counterNames.reduceInputRecords]: this.#tally.inputRecords,
-      [counterNames.reduceOutputRecords]: this.#tally.outputRecords,
+      [counterNames.reduceInputGroups]: this.#groups,
+      [counterNames.reduceInputRecords]: this.#inputRecords,
+      [counterNames.reduceOutputRecords]: this.#outputRecords,
     };
   }
 
   #report(shuffleBytes: number, output: PendingFile): ReduceReport {
-    const pending = output.close(this.#tally.outputRecords);
+    const pending = output.close(this.#outputRecords);
     const counters = {
       ...this.#countersNow(),
       [counterNames.reduceOutputBytes]: pending.bytes,

@@ -11,7 +11,6 @@
 // Every path is made here, of ids that were checked; none is ever taken from a message or a request. A name tells its
 // owner's incarnation, and an owner's lock is there before anything else of it: what has no live owner is swept.
 
-import { existsSync } from "node:fs";
 import { chmod, lstat, mkdir, readdir, readFile, rm, statfs, unlink, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { MapReduceError } from "../shared/job/errors.ts";
@@ -36,6 +35,7 @@ export function segmentPath(
 export class Scratch {
   readonly directory: string;
   readonly #incarnation: Incarnation;
+  #opened = false;
   readonly #made = new Map<JobId, Promise<void>>();
 
   /** Touches nothing yet. @param directory made by `open` where it is missing */
@@ -53,6 +53,7 @@ export class Scratch {
       await makeShared(join(this.directory, "workers"));
       await makeShared(join(this.directory, "jobs"));
       await writeFile(this.#lockPath(this.#incarnation), JSON.stringify(thisProcess()), { flag: "wx" });
+      this.#opened = true;
       await this.#sweep();
     });
   }
@@ -113,8 +114,10 @@ export class Scratch {
 
   /** Gives the place up and removes what is this worker's. Twice is fine. */
   async close(): Promise<void> {
+    if (!this.#opened) return;
+    this.#opened = false;
     await rm(this.#lockPath(this.#incarnation), { force: true });
-    if (existsSync(join(this.directory, "jobs"))) await this.#sweep();
+    await this.#sweep();
   }
 
   #lockPath(incarnation: Incarnation): string {
@@ -145,7 +148,7 @@ export class Scratch {
   async #sweep(): Promise<void> {
     await this.#sweepFolder(join(this.directory, "workers"));
     const jobs = join(this.directory, "jobs");
-    for (const name of await readdir(jobs)) {
+    for (const name of (await readdir(jobs).catch(unless("ENOENT"))) ?? []) {
       const folder = join(jobs, name);
       if (!wholeUuid.test(name)) continue;
       const found = await lstat(folder).catch(unless("ENOENT"));

@@ -39,9 +39,8 @@ export function decodeMessage(bytes: Uint8Array): Message {
   const result = v.safeParse<v.GenericSchema<unknown, Message>>(schemas[kind], value, { abortEarly: true });
   if (result.success) return result.output;
   const [issue] = result.issues;
-  throw invalid(
-    `message ${kind}: ${v.getDotPath(issue) ?? ""}: found ${show(issue.input)}, expected ${issue.expected ?? issue.message}`,
-  );
+  const path = v.getDotPath(issue) ?? "";
+  throw invalid(`message ${kind}: ${path}: found ${show(issue.input)}, expected ${expectedBy(issue)}`);
 }
 
 /** Whether a message is one of those that are announced to all who follow a job. */
@@ -68,6 +67,12 @@ function checkSize(kind: string, bytes: Uint8Array): void {
   if (bytes.length > maxMessageBytes) {
     throw invalid(`message ${kind}: found ${bytes.length} bytes, expected at most ${maxMessageBytes}`);
   }
+}
+
+/** valibot says "never" of an unknown field, and of a missing one its name. */
+function expectedBy({ expected, input, message }: v.BaseIssue<unknown>): string {
+  if (expected === "never") return "no such field";
+  return input === undefined ? "a value" : (expected ?? message);
 }
 
 /** A value as an error names it: short, whatever was sent. */

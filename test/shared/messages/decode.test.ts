@@ -53,7 +53,7 @@ describe("what is none", () => {
       "message CancelJob: jobId: found 5, expected string",
     );
     expect(errorOfJson({ kind: "CancelJob", protocol: 1 })).toBe(
-      "message CancelJob: jobId: found nothing, expected string",
+      "message CancelJob: jobId: found nothing, expected a value",
     );
   });
 
@@ -64,7 +64,9 @@ describe("what is none", () => {
   });
 
   test("an unknown field is refused and named", () => {
-    expect(errorOfJson({ ...cancelJob(), priority: 1 })).toMatch(/CancelJob: priority: found/);
+    expect(errorOfJson({ ...cancelJob(), priority: 1 })).toBe(
+      'message CancelJob: priority: found "priority", expected no such field',
+    );
   });
 
   test.each(["../../etc", "a/b", "", ".", ".hidden", "a\u0000", "x".repeat(200)])(
@@ -118,7 +120,7 @@ describe("what is none", () => {
     const numbered = fc.nat({ max: messages.length - 1 });
     fc.assert(
       fc.property(numbered, fc.nat(), fc.integer({ min: 0, max: 255 }), (index, position, byte) => {
-        const bytes = encodeMessage(messages[index]!);
+        const bytes = encodeMessage(messages[index]);
         bytes[position % bytes.length] = byte;
         try {
           expect(decodeMessage(encodeMessage(decodeMessage(bytes)))).toEqual(decodeMessage(bytes));

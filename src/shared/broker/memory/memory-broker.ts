@@ -155,12 +155,13 @@ class MemoryBroker implements Broker {
   async consume(queue: string, room: number, handler: Handler): Promise<Consumer> {
     this.#checkOpen(`consume ${queue}`);
     const consumer = this.#server.queue(queue).consume(room, handler);
-    this.#giveUps.add(consumer.giveUp);
+    const giveUp = (): void => consumer.giveUp();
+    this.#giveUps.add(giveUp);
     return {
-      setRoom: consumer.setRoom,
+      setRoom: (more) => consumer.setRoom(more),
       stop: async () => {
         await consumer.stop();
-        this.#giveUps.delete(consumer.giveUp);
+        this.#giveUps.delete(giveUp);
       },
     };
   }

@@ -127,7 +127,7 @@ export class MemoryQueue {
   #shift(): Entry {
     const returned = this.#returned.shift();
     if (returned !== undefined) return returned;
-    const entry = this.#fresh[this.#nextFresh++]!;
+    const entry = this.#fresh[this.#nextFresh++];
     // Shifting a long array one by one costs its length each time; half of it at once costs little.
     if (this.#nextFresh > 32 && this.#nextFresh * 2 > this.#fresh.length) {
       this.#fresh = this.#fresh.slice(this.#nextFresh);

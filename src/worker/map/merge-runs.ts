@@ -20,7 +20,7 @@ export interface MergeRunsOptions {
 }
 
 /**
- * Writes every partition's segment. Runs are segment files; they must not be more than maxFanIn.
+ * Writes every partition's segment.
  * @returns how many records were written
  * @throws what reading a segment throws (SegmentReader); MapReduceError SCRATCH_UNUSABLE
  */

@@ -81,11 +81,12 @@ export function openMerge(segments: readonly Segment[], options: MergeOptions): 
     const share = Math.floor(options.memoryBytes / some.length);
     return new Merge(some, Math.max(minBlockBytes, Math.min(share, maxBlockBytes)), onRead);
   };
+  const made = new Set<string>();
   passes.forEach(({ first, count }, pass) => {
     const some = left.slice(first, first + count);
     const merged = mergeInto(join(directory, `merge-${pass}`), open(some));
-    // A file of ours has no owner; it was for this pass alone.
-    for (const { owner, path } of some) if (owner === undefined) unlinkSync(path);
+    for (const { path } of some) if (made.delete(path)) unlinkSync(path);
+    made.add(merged.path);
     left.splice(first, count, merged);
   });
   return open(left);

@@ -51,11 +51,9 @@ export class MapReduce {
    * @throws MapReduceError what stops it before its first attempt
    */
   async submit(options: ExecOptions & { readonly id?: string } = {}): Promise<JobHandle> {
-    if (checkedFields(this.#specification).module === undefined) {
-      throw new MapReduceError(
-        "SPECIFICATION_INVALID",
-        `specification "${this.#specification.name}": module is left out, expected import.meta.url of the file that registers its functions`,
-      );
+    const { slots } = options;
+    if (slots !== undefined && (!Number.isInteger(slots) || slots < 1)) {
+      throw new MapReduceError("SPECIFICATION_INVALID", `slots: found ${slots}, expected an integer from 1`);
     }
     if (options.broker !== undefined) {
       throw new MapReduceError("NOT_YET_AVAILABLE", "broker: running on a fleet comes later");

@@ -106,24 +106,25 @@ type MapSide<F extends Format, I extends readonly Format[], K, V> = CommonFields
   partitioner?: Partitioner<K> | string;
 };
 
-/** A specification with a reducer. */
+/** With a reducer, which every other function must fit. */
+interface Reduced<K, V, KO, VO> {
+  combiner?: Reducer<NoInfer<K>, NoInfer<V>, NoInfer<K>, NoInfer<V>> | string;
+  reducer: Reducer<K, V, KO, VO> | string;
+}
+/** Without a reducer: map-only with `reduceTasks` 0, else sorted pairs as they are (the identity). */
+interface Unreduced {
+  reducer?: undefined;
+  combiner?: undefined;
+}
+
+/** All that a specification takes. */
 export type SpecificationFields<F extends Format, I extends readonly Format[], K, V, KO, VO> = MapSide<
   F,
   I,
   NoInfer<K>,
   NoInfer<V>
-> & {
-  combiner?: Reducer<NoInfer<K>, NoInfer<V>, NoInfer<K>, NoInfer<V>> | string;
-  reducer: Reducer<K, V, KO, VO> | string;
-};
-
-/** Without a reducer: map-only with `reduceTasks` 0, else sorted pairs as they are (the identity). */
-export type UnreducedFields<F extends Format, I extends readonly Format[]> = MapSide<
-  F,
-  I,
-  Untyped,
-  Untyped
-> & {
-  reducer?: undefined;
-  combiner?: undefined;
-};
+> &
+  (Reduced<K, V, KO, VO> | Unreduced);
+/** All that it takes where it has no reducer. */
+export type UnreducedFields<F extends Format, I extends readonly Format[]> = MapSide<F, I, Untyped, Untyped> &
+  Unreduced;

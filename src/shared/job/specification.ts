@@ -8,12 +8,7 @@ import type { HashedFile, JobDocument } from "./document.ts";
 import { MapReduceError } from "./errors.ts";
 import type { JobId } from "./ids.ts";
 import { checkFields, type CheckedFields } from "./specification-checks.ts";
-import type {
-  Format,
-  SpecificationFields,
-  SpecificationHandle,
-  UnreducedFields,
-} from "./specification-fields.ts";
+import type { Format, SpecificationFields, SpecificationHandle } from "./specification-fields.ts";
 
 /** A checked specification; KO and VO are what the job writes. */
 export interface MapReduceSpecification<in KO = Untyped, in VO = Untyped> extends SpecificationHandle<
@@ -41,12 +36,16 @@ class Specification {
  *   are features that come later
  */
 export const MapReduceSpecification: {
-  new <K, V, KO, VO, F extends Format = "lines", const I extends readonly Format[] = readonly "lines"[]>(
+  new <
+    K = Untyped,
+    V = Untyped,
+    KO = Untyped,
+    VO = Untyped,
+    F extends Format = "lines",
+    const I extends readonly Format[] = readonly "lines"[],
+  >(
     fields: SpecificationFields<F, I, K, V, KO, VO>,
   ): MapReduceSpecification<KO, VO>;
-  new <F extends Format = "lines", const I extends readonly Format[] = readonly "lines"[]>(
-    fields: UnreducedFields<F, I>,
-  ): MapReduceSpecification;
 } = Specification;
 
 /** What a specification came to: defaults resolved, paths as written. @throws MapReduceError where it is none of ours */

@@ -17,7 +17,7 @@ export const deadQueue = "mr.dead";
 export const eventsExchange = "mr.events";
 
 /** The routing key of a job's events; `*` stands for all jobs. */
-export function eventsKey(jobId: JobId | "*"): string {
+export function eventsKey(jobId: JobId): string {
   return `job.${jobId}`;
 }
 

@@ -53,13 +53,13 @@ class HoldingConsumer {
   }
 
   async holds(count: number): Promise<void> {
-    await vi.waitFor(() => expect(this.#pending.length).toBe(count), patience);
+    await vi.waitUntil(() => this.#pending.length === count, patience);
   }
 }
 
 /** Declares the tests. `open` gives a broker of its own to each of them. */
 export function describeBroker(name: string, open: () => Promise<BrokerUnderTest>): void {
-  describe(name, () => {
+  describe(`a broker: ${name}`, () => {
     let server: BrokerUnderTest;
     let broker: Broker;
     let other: Broker;

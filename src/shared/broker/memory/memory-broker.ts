@@ -102,7 +102,7 @@ export class MemoryBrokerServer {
   }
 
   async visitDeadLetters(visit: (letter: DeadLetter) => Promise<"keep" | "replay" | "drop">): Promise<void> {
-    for (const letter of [...this.#deadLetters]) {
+    for (const letter of this.#deadLetters.slice()) {
       const verdict = await visit(letter);
       if (verdict === "keep" || !this.#deadLetters.includes(letter)) continue;
       if (verdict === "replay") this.put(letter.queue, letter.bytes);

@@ -2,7 +2,7 @@
 // in which they ask. It knows nothing of attempts and messages.
 
 import type { JobId } from "../shared/job/ids.ts";
-import { ExecutorProcess } from "./executor/executor-process.ts";
+import type { ExecutorProcess } from "./executor/executor-process.ts";
 import type { LoadRequest } from "./executor/protocol.ts";
 
 /** An execution that waits for a slot. */

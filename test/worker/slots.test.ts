@@ -15,8 +15,8 @@ const mebibyte = 2 ** 20;
 function setUp(count: number) {
   const folder = resources.use(temporaryFolder()).path;
   const guard = resources.adopt(new OrphanGuard(), (each) => each.stop());
-  const fork = vi.fn(
-    (memory: number) => new ExecutorProcess({ memory, directory: "/", guard, onOutput: () => {} }),
+  const fork = vi.fn<(memory: number) => ExecutorProcess>(
+    (memory) => new ExecutorProcess({ memory, directory: "/", guard, onOutput: () => {} }),
   );
   const slots = resources.adopt(new Slots({ count, memory: 256 * mebibyte, fork }), (each) => each.stop());
   const job = (number: number, memory = 256 * mebibyte) =>

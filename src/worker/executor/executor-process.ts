@@ -7,6 +7,9 @@
 
 import { fork, type ChildProcess } from "node:child_process";
 import { readFileSync } from "node:fs";
+import { getCompileCacheDir } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { MapReduceError, toFailure, type Failure, type Source } from "../../shared/job/errors.ts";
 import type { JobId } from "../../shared/job/ids.ts";
 import type { MapReport, ReduceReport } from "../../shared/messages/messages.ts";
@@ -222,17 +225,17 @@ export class ExecutorProcess {
   }
 
   #readOutput(): void {
+    const { stdout, stderr } = this.#child;
+    const { onOutput } = this.#options;
+    if (stdout === null || stderr === null) return;
     let dying = false;
-    for (const stream of ["stdout", "stderr"] as const) {
-      const readable = this.#child[stream];
-      if (readable === null) continue;
-      readLines(readable, (line) => {
-        // V8's own last words are for `endedFailure`, not for the user's eyes.
-        dying ||= stream === "stderr" && line.startsWith("<--- Last few GCs --->");
-        if (!dying) return this.#options.onOutput(line, stream, this.#request);
-        if (this.#lastLines.length < lastLinesKept) this.#lastLines.push(line);
-      });
-    }
+    readLines(stdout, (line) => onOutput(line, "stdout", this.#request));
+    readLines(stderr, (line) => {
+      // V8's own last words are for `endedFailure`, not for the user's eyes.
+      dying ||= line.startsWith("<--- Last few GCs --->");
+      if (!dying) onOutput(line, "stderr", this.#request);
+      else if (this.#lastLines.length < lastLinesKept) this.#lastLines.push(line);
+    });
   }
 
   async #watchEnd(): Promise<void> {
@@ -308,9 +311,14 @@ function readNote(path: string): Source | undefined {
   }
 }
 
+/** What user code may see, and what Node alone does: main.ts takes the latter away before user code is loaded. */
 function explicitEnvironment(): NodeJS.ProcessEnv {
   const entries = passedOn.map((name) => [name, process.env[name]] as const);
-  return Object.fromEntries(entries.filter(([, value]) => value !== undefined));
+  return {
+    ...Object.fromEntries(entries.filter(([, value]) => value !== undefined)),
+    // Compiled code of ours from earlier runs: an executor is ready in a third of the time.
+    NODE_COMPILE_CACHE: getCompileCacheDir() ?? join(tmpdir(), "node-compile-cache"),
+  };
 }
 
 /** Resident bytes of a process; 0 where the system has no /proc or the process is gone. In KiB there, whatever the page size. */

@@ -2,6 +2,7 @@
 // its executions one after the other, and answers each once. It trusts user code with nothing but itself: an execution
 // that fails is this process's last, and its parent ends it.
 
+import { flushCompileCache } from "node:module";
 import { MapReduceError, toFailure } from "../../shared/job/errors.ts";
 import type { MapReport, ReduceReport } from "../../shared/messages/messages.ts";
 import { SegmentLostError, type LoadedJob } from "./execution.ts";
@@ -14,6 +15,7 @@ import { userError, userStack } from "./user-error.ts";
 const channel = process.send?.bind(process);
 const exit = process.exit.bind(process);
 delete process.send;
+delete process.env["NODE_COMPILE_CACHE"];
 
 let failed = false;
 let running: { readonly hooks: ExecutorHooks; readonly abort: AbortController } | undefined;
@@ -56,6 +58,8 @@ async function run(request: ExecutionRequest, loading: Promise<LoadedJob>): Prom
   running = undefined;
   process.chdir(home);
   if (!failed) send({ kind: "succeeded", report });
+  // Written here since executors are killed, not ended: what is known already costs nothing.
+  flushCompileCache();
 }
 
 function receive(request: ExecutorRequest): void {

@@ -51,7 +51,7 @@ function isTheirs(line: string): boolean {
 }
 
 function describe(thrown: unknown): string {
-  if (isError(thrown)) return `${String(thrown.name)}: ${String(thrown.message)}`;
+  if (isError(thrown)) return `${thrown.name}: ${thrown.message}`;
   return inspect(thrown, { depth: 1, breakLength: Number.POSITIVE_INFINITY });
 }
 

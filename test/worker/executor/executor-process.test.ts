@@ -107,7 +107,7 @@ describe("an executor", () => {
   });
 
   test("passes on what a long execution has done so far", async () => {
-    const onProgress = vi.fn();
+    const onProgress = vi.fn<RunOptions["onProgress"]>();
     const { lines, run } = start(
       `const until = Date.now() + 300; while (Date.now() < until); context.log.warn("slow");`,
       {

@@ -56,8 +56,12 @@ export class Executions {
     const job = await jobs.get(task.jobId, task.document);
     const folder = await scratch.makeExecution(task.jobId, executionId);
     try {
-      if (task.kind === "MapTask") return await this.#map(execution, task, job, folder);
-      return await this.#reduce(execution, task, job, folder);
+      const outcome = await (task.kind === "MapTask"
+        ? this.#map(execution, task, job, folder)
+        : this.#reduce(execution, task, job, folder));
+      // Changed on this disk since it was brought: the next execution brings it anew.
+      if (outcome.kind === "failed" && outcome.failure.code === "BUNDLE_INVALID") jobs.release(task.jobId);
+      return outcome;
     } finally {
       await scratch.removeExecution(task.jobId, executionId);
     }

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, test, vi } from "vitest";
@@ -107,6 +107,22 @@ describe("a worker", () => {
     expect(await master.hear("AttemptSucceeded")).toMatchObject({ attempt: 2 });
     const line = output.find(({ line: text }) => text === "saw one two");
     expect(line).toMatchObject({ stream: "stdout", attempt: { taskId: "m0", attempt: 1 } });
+  });
+
+  test("brings a bundle anew that has changed on its disk", async () => {
+    const { folder, master, scratch, start } = await setUp();
+    await start({ slots: 1 });
+    const job = stageJob(folder, `if (context.attempt === 1) throw new Error("first");`);
+    await master.giveMap(job);
+    await master.hear("AttemptFailed");
+    const [bundle = ""] = readdirSync(join(scratch, "jobs", job.jobId)).filter((name) =>
+      name.startsWith("bundle-"),
+    );
+    writeFileSync(join(scratch, "jobs", job.jobId, bundle), "throw 'not ours'");
+    await master.giveMap(job, { attempt: 2 });
+    expect((await master.hear("AttemptFailed", 2)).failure.code).toBe("BUNDLE_INVALID");
+    await master.giveMap(job, { attempt: 3 });
+    expect(await master.hear("AttemptSucceeded")).toMatchObject({ attempt: 3 });
   });
 
   test("runs an attempt once, however often its message comes, and reports it again", async () => {

@@ -241,8 +241,8 @@ export class ExecutorProcess {
   async #watchEnd(): Promise<void> {
     const child = this.#child;
     const end = Promise.withResolvers<string>();
-    child.once("error", (error) => end.resolve(`could not be started: ${error.message}`));
-    child.once("exit", (code, signal) => end.resolve(signal === null ? `exit code ${code}` : signal));
+    child.once("error", (error) => end.resolve(`not started: ${error.message}`));
+    child.once("exit", (code, signal) => end.resolve(signal ?? `exit code ${code}`));
     const closed = Promise.all([once(child, "close"), once(child, "disconnect")]);
     const how = await end.promise;
     this.#kill(); // what user code started and left behind
@@ -266,7 +266,7 @@ export class ExecutorProcess {
       return { code: "OUT_OF_MEMORY", message: `${nameOf(request)}: out of memory: ${found}` };
     }
     return {
-      code: "USER_CODE_EXITED",
+      code: this.#child.pid === undefined ? "ATTEMPT_LOST" : "USER_CODE_EXITED",
       message: `${nameOf(request)}: executor ended: ${how}, expected an outcome`,
     };
   }

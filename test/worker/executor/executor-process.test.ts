@@ -88,6 +88,21 @@ describe("an executor", () => {
     await executor.ended;
   });
 
+  test("that can't be started fails what it is asked to run", async () => {
+    const guard = resources.adopt(new OrphanGuard(), (each) => each.stop());
+    const executor = new ExecutorProcess({
+      memory: 2 ** 28,
+      directory: "/nowhere",
+      guard,
+      onOutput: () => {},
+    });
+    const folder = resources.use(temporaryFolder()).path;
+    const job = writeJob(folder, mapperBundle(""));
+    const outcome = executor.run(mapRequest(folder, job), { timeoutMs: null, onProgress: () => {} });
+    expect(failureOf(await outcome).code).toBe("ATTEMPT_LOST");
+    await executor.stop();
+  });
+
   test("tells what top-level code of the bundle threw", async () => {
     const { run } = start("", {}, `throw new Error("no licence");`);
     expect(failureOf(await run())).toMatchObject({

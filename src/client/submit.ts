@@ -32,7 +32,6 @@ export interface Submission {
  */
 export async function submitJob(broker: Broker, submission: Submission): Promise<void> {
   const { jobId, document, brokerName, timeoutMs = defaultTimeoutMs, signal } = submission;
-  signal?.throwIfAborted();
   const answer = Promise.withResolvers<void>();
   const mailbox = await broker.openMailbox((message) => {
     if (message.kind === "JobAccepted" && message.jobId === jobId) answer.resolve();
@@ -58,6 +57,7 @@ export async function submitJob(broker: Broker, submission: Submission): Promise
   }, timeoutMs);
   const giveUp = (): void => answer.reject(signal?.reason);
   signal?.addEventListener("abort", giveUp);
+  if (signal?.aborted) giveUp();
   submit();
   try {
     await answer.promise;

@@ -38,6 +38,7 @@ export const errorCodes = {
   STORAGE_FAILED: { blame: "infrastructure", retry: "may help" },
   BROKER_FAILED: { blame: "infrastructure", retry: "may help" },
   MESSAGE_INVALID: { blame: "infrastructure", retry: "cannot help" },
+  MASTER_DEPOSED: { blame: "infrastructure", retry: "cannot help" },
   ATTEMPT_LOST: { blame: "infrastructure", retry: "may help" },
   JOB_CANCELLED: { blame: "user", retry: "cannot help" },
   INTERNAL: { blame: "bug", retry: "may help" },

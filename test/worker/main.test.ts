@@ -1,3 +1,5 @@
+// Holds a whole worker, with real executors and files, to what a scripted master may expect of it.
+
 import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -115,9 +117,8 @@ describe("a worker", () => {
     const job = stageJob(folder, `if (context.attempt === 1) throw new Error("first");`);
     await master.giveMap(job);
     await master.hear("AttemptFailed");
-    const [bundle = ""] = readdirSync(join(scratch, "jobs", job.jobId)).filter((name) =>
-      name.startsWith("bundle-"),
-    );
+    const files = readdirSync(join(scratch, "jobs", job.jobId));
+    const bundle = files.find((name) => name.startsWith("bundle-")) ?? "";
     writeFileSync(join(scratch, "jobs", job.jobId, bundle), "throw 'not ours'");
     await master.giveMap(job, { attempt: 2 });
     expect((await master.hear("AttemptFailed", 2)).failure.code).toBe("BUNDLE_INVALID");

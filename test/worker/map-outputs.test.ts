@@ -1,3 +1,5 @@
+// Holds the directory of map outputs to missing none, whatever is lost, late or out of order.
+
 import { randomUUID } from "node:crypto";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { Broker } from "../../src/shared/broker/broker.ts";

@@ -1,3 +1,5 @@
+// Holds scratch directories to their owners, live and dead, and to paths made of ids alone.
+
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";

@@ -1,3 +1,5 @@
+// Holds the slots to their number, their order and the reuse of executors.
+
 import { afterEach, expect, test, vi } from "vitest";
 import { ExecutorProcess } from "../../src/worker/executor/executor-process.ts";
 import { OrphanGuard } from "../../src/worker/executor/guard.ts";

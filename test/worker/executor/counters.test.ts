@@ -1,3 +1,5 @@
+// Holds an execution's counters to their sums, their names and their bounds.
+
 import { expect, test } from "vitest";
 import { CounterSet } from "../../../src/worker/executor/counters.ts";
 

@@ -1,3 +1,5 @@
+// Holds executors, as real processes, to an outcome for every way in which user code can end, and to leaving nothing.
+
 import { existsSync, readFileSync } from "node:fs";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import type { JobDocument } from "../../../src/shared/job/document.ts";

@@ -1,3 +1,5 @@
+// Holds the orphan guard to ending what a killed process leaves running.
+
 import { spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { createInterface } from "node:readline";

@@ -1,3 +1,5 @@
+// Holds the telling of user errors to the user's own message, place and frames.
+
 import { createContext, runInContext } from "node:vm";
 import { describe, expect, test } from "vitest";
 import { MapReduceError } from "../../../src/shared/job/errors.ts";

@@ -16,7 +16,7 @@ const zero = 48;
 const longText = 48;
 
 /** Known to Node 24, not to the compiler's library yet. */
-const { rawJSON: rawJson } = JSON as unknown as { rawJSON(text: string): unknown };
+const { rawJSON: rawJson } = JSON as unknown as { rawJSON(this: void, text: string): unknown };
 
 /** Writes records as text. */
 export class TextOutput implements RecordWriter {

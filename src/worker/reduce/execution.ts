@@ -11,6 +11,7 @@ import { SegmentLostError, type ExecutionHooks, type LoadedJob } from "../execut
 import type { ReduceRequest, SegmentSource } from "../executor/protocol.ts";
 import { userError } from "../executor/user-error.ts";
 import { SegmentFile } from "../shuffle/segment-file.ts";
+import { asError } from "./as-error.ts";
 import { copyGroup, sumGroup, type ReduceGroup } from "./built-in.ts";
 import { Groups } from "./groups.ts";
 import { keyText } from "./key-text.ts";
@@ -47,7 +48,7 @@ class ReduceExecution {
   #inputRecords = 0;
   #outputRecords = 0;
   /** The first error of an emit: it fails the execution even where user code swallows it. */
-  #emitFailure: unknown;
+  #emitFailure: Error | undefined;
   #ended = false;
 
   constructor(request: ReduceRequest, job: LoadedJob, hooks: ExecutionHooks) {
@@ -142,7 +143,7 @@ class ReduceExecution {
         records.write(key, value);
         this.#outputRecords++;
       } catch (error) {
-        this.#emitFailure ??= error;
+        this.#emitFailure ??= asError(error);
         throw error;
       }
     };

@@ -4,6 +4,7 @@
 import type { Key } from "../../shared/registry/functions.ts";
 import { decodeKey } from "../../shared/keys/codec.ts";
 import { decodeValue } from "../../shared/values/codec.ts";
+import { asError } from "./as-error.ts";
 import type { Merge } from "./merge.ts";
 
 /**
@@ -22,7 +23,7 @@ export class Groups {
   key: Uint8Array = new Uint8Array();
   keyLength = 0;
   /** What reading threw: it ends the execution even where user code swallows it. */
-  failure: unknown;
+  failure: Error | undefined;
   readonly #merge: Merge;
   #state: "before" | "head" | "within" | "behind" | "over" = "before";
   /** Numbers the groups, so that values know whether theirs is the present one. */
@@ -70,7 +71,7 @@ export class Groups {
           return false;
         }
       } catch (error) {
-        this.failure = error;
+        this.failure = asError(error);
         throw error;
       }
       if (this.#merge.sameKey) {

@@ -105,7 +105,8 @@ export class SegmentServer {
 
   /** Serves outputs of this job to whoever has its token. A job that is known gets the new token and keeps its outputs. */
   addJob(jobId: JobId, token: string): void {
-    this.#jobs.set(jobId, { tokenHash: hash(token), outputs: this.#jobs.get(jobId)?.outputs ?? new Map() });
+    const outputs = this.#jobs.get(jobId)?.outputs ?? new Map<ExecutionId, string>();
+    this.#jobs.set(jobId, { tokenHash: hash(token), outputs });
   }
 
   /** Serves a finished segment file. @throws Error where the job was not added */

@@ -121,7 +121,7 @@ function isEvaluatedAnew(before: Entry, now: Entry): boolean {
 }
 
 function partsOf(place: string): { file: string; query: string; line: string } {
-  const [, file = place, query = "", line = ""] = /^([^?#]*)(.*?)(?::(\d+):\d+)?$/.exec(place) ?? [];
+  const [, file = place, query = "", line = ""] = /^(.*?)([?#].*?)?(?::(\d+):\d+)?$/.exec(place) ?? [];
   return { file, query, line };
 }
 

@@ -58,8 +58,6 @@ const memoryCheckMs = 50;
 const abortGraceMs = 500;
 /** How long the last output and messages of an ended process may take: a grandchild may hold its pipes open. */
 const lastWordsMs = 500;
-/** What is kept of stderr to find V8's own last words in. */
-const lastLinesKept = 100;
 
 const passedOn = ["PATH", "HOME", "TZ", "LANG"];
 
@@ -79,7 +77,8 @@ export class ExecutorProcess {
   readonly ended: Promise<void>;
   readonly #child: ChildProcess;
   readonly #options: ExecutorOptions;
-  readonly #lastLines: string[] = [];
+  /** Whether V8 has said so; it counts only of a process that V8 has aborted. */
+  #heapExhausted = false;
   #jobId: JobId | undefined;
   #run: Run | undefined;
   #request: ExecutionRequest | undefined;
@@ -229,12 +228,17 @@ export class ExecutorProcess {
     const { onOutput } = this.#options;
     if (stdout === null || stderr === null) return;
     let dying = false;
+    let blankLines = 0;
     readLines(stdout, (line) => onOutput(line, "stdout", this.#request));
     readLines(stderr, (line) => {
-      // V8's own last words are for `endedFailure`, not for the user's eyes.
+      // V8's own last words are not for the user's eyes. They begin with a blank line.
       dying ||= line.startsWith("<--- Last few GCs --->");
-      if (!dying) onOutput(line, "stderr", this.#request);
-      else if (this.#lastLines.length < lastLinesKept) this.#lastLines.push(line);
+      this.#heapExhausted ||= line.includes("JavaScript heap out of memory");
+      if (line === "") blankLines++;
+      else if (!dying) {
+        for (; blankLines > 0; blankLines--) onOutput("", "stderr", this.#request);
+        onOutput(line, "stderr", this.#request);
+      }
     });
   }
 
@@ -260,8 +264,7 @@ export class ExecutorProcess {
   }
 
   #endedFailure({ request }: Run, how: string): Failure {
-    const heap = this.#lastLines.some((line) => line.includes("JavaScript heap out of memory"));
-    if (heap) {
+    if (this.#heapExhausted && how === "SIGABRT") {
       const found = `heap of ${mebibytes(heapLimit(this.memory))} exhausted, with memory ${mebibytes(this.memory)}`;
       return { code: "OUT_OF_MEMORY", message: `${nameOf(request)}: out of memory: ${found}` };
     }

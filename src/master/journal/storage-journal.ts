@@ -1,7 +1,7 @@
 // Owns the journal as files of a storage: numbered segments, each written only if absent, and now and then a snapshot.
 //
 //   <url>/segment-0000000001   opens an epoch, or holds the events of one append; numbers have no gap
-//   <url>/snapshot-0000001000  the state after segment 1000; segments before the snapshot before it are removed
+//   <url>/snapshot-0000001000  the state after segment 1000; what the snapshot before it covers is removed
 //
 // Who finds its next segment taken by somebody else has been deposed. A file is a line of JSON, the header, and a body:
 // events as JSON, one a line, or the snapshot's bytes.
@@ -30,6 +30,12 @@ interface Header {
   readonly writer: string;
 }
 
+interface JournalFile {
+  readonly url: string;
+  readonly kind: "segment" | "snapshot";
+  readonly number: number;
+}
+
 /** The files that there are: the latest snapshot, and the segments after it. */
 interface Extent {
   readonly snapshot: number;
@@ -45,7 +51,7 @@ export class StorageJournal implements Journal {
   #snapshot = 0;
   #state: "new" | "open" | "deposed" | "closed" = "new";
 
-  /** @param url the journal's directory, without a trailing slash; nothing else may lie there */
+  /** @param url the journal's directory, without a trailing slash; what else lies there is left alone */
   constructor(storage: JournalStorage, url: string) {
     this.#storage = storage;
     this.#url = url;
@@ -68,12 +74,17 @@ export class StorageJournal implements Journal {
   }
 
   async append(events: readonly JournalledEvent[]): Promise<void> {
-    this.#checkOpen("append");
-    const next = segmentName(this.#last + 1);
-    if (!(await this.#writeOwn(next, encodeEvents(events)))) {
-      this.#state = "deposed";
-      this.#checkOpen("append");
+    this.#checkOpen("append to");
+    let written: boolean;
+    try {
+      written = await this.#writeOwn(segmentName(this.#last + 1), encodeEvents(events));
+    } catch (error) {
+      // The segment may be there or not: adding others under its number could lose these.
+      this.#state = "closed";
+      throw error;
     }
+    if (!written) this.#state = "deposed";
+    this.#checkOpen("append to");
     this.#last++;
   }
 
@@ -87,11 +98,11 @@ export class StorageJournal implements Journal {
     await this.#storage.write(`${this.#url}/${snapshotName(now)}`, this.#encode(state));
     this.#snapshot = now;
     // What this snapshot replaces stays until the next one: a master that takes over just now may be reading it.
-    for await (const { url } of this.#storage.list(this.#url)) {
-      const file = parseName(url.slice(this.#url.length + 1));
-      const { kind, number } = file;
-      if (kind === "segment" ? number <= before : number < before) await this.#storage.remove(url);
+    const removed: Promise<void>[] = [];
+    for await (const { url, kind, number } of this.#files()) {
+      if (kind === "segment" ? number <= before : number < before) removed.push(this.#storage.remove(url));
     }
+    await Promise.all(removed);
   }
 
   async close(): Promise<void> {
@@ -101,8 +112,7 @@ export class StorageJournal implements Journal {
   async #findExtent(): Promise<Extent> {
     const segments: number[] = [];
     let snapshot = 0;
-    for await (const { url } of this.#storage.list(this.#url)) {
-      const { kind, number } = parseName(url.slice(this.#url.length + 1));
+    for await (const { kind, number } of this.#files()) {
       if (kind === "segment") segments.push(number);
       else snapshot = Math.max(snapshot, number);
     }
@@ -115,6 +125,14 @@ export class StorageJournal implements Journal {
       );
     }
     return { snapshot, last: snapshot + after.length };
+  }
+
+  async *#files(): AsyncGenerator<JournalFile, void, undefined> {
+    for await (const { url } of this.#storage.list(this.#url)) {
+      const match = /^(segment|snapshot)-([0-9]{10})$/.exec(url.slice(this.#url.length + 1));
+      if (match === null) continue;
+      yield { url, kind: match[1] === "segment" ? "segment" : "snapshot", number: Number(match[2]) };
+    }
   }
 
   /** Writes the segment that opens this epoch, after whatever the master before still adds. */
@@ -152,9 +170,12 @@ export class StorageJournal implements Journal {
   async #read(name: string): Promise<{ readonly header: Header; readonly body: Uint8Array }> {
     const bytes = await this.#storage.read(`${this.#url}/${name}`);
     const end = bytes.indexOf(0x0a);
-    const header = this.#parse(name, new TextDecoder().decode(bytes.subarray(0, Math.max(0, end)))) as Header;
+    const line = new TextDecoder().decode(bytes.subarray(0, Math.max(0, end)));
+    const header = this.#parse(name, line) as Header;
     if (header.format !== format) {
-      throw failed(`read journal ${this.#url}/${name}: found format ${header.format}, expected ${format}`);
+      throw failed(
+        `read journal ${this.#url}/${name}: found ${line.slice(0, 80)}, expected format ${String(format)}`,
+      );
     }
     return { header, body: bytes.subarray(end + 1) };
   }
@@ -198,13 +219,6 @@ function segmentName(number: number): string {
 
 function snapshotName(number: number): string {
   return `snapshot-${String(number).padStart(digits, "0")}`;
-}
-
-function parseName(name: string): { readonly kind: "segment" | "snapshot"; readonly number: number } {
-  const match = /^(segment|snapshot)-([0-9]{10})$/.exec(name);
-  if (match === null)
-    throw failed(`list journal: found ${name}, expected nothing but segments and snapshots`);
-  return { kind: match[1] === "segment" ? "segment" : "snapshot", number: Number(match[2]) };
 }
 
 function encodeEvents(events: readonly JournalledEvent[]): Uint8Array {

@@ -6,15 +6,14 @@
 // While one append is in flight, events gather and form the next: no timer, and a fast journal makes small batches.
 // Effects of one batch may still be under way while the next is decided.
 
-import { decide } from "./decide/decide.ts";
 import type { Effect, JournalledEvent, MasterEvent } from "./decide/events.ts";
-import type { MasterState } from "./decide/state.ts";
 
 /** An event as it is offered: the loop adds the time, so that times never go back within the order of events. */
 export type Offered<E extends MasterEvent = MasterEvent> = E extends MasterEvent ? Omit<E, "atMs"> : never;
 
 export interface LoopOptions {
-  readonly state: MasterState;
+  /** The core: takes an event into its state, gives what is to be done. */
+  readonly decide: (event: MasterEvent) => readonly Effect[];
   /** Milliseconds on a clock that never goes back. */
   readonly clock: () => number;
   /** Resolves once the events can't be lost; rejects when another master has taken over, or the journal is out of reach. */
@@ -60,7 +59,7 @@ export class Loop {
       try {
         const lasting = batch.map(({ event }) => event).filter(isJournalled);
         if (lasting.length > 0) await this.#options.append(lasting);
-        const effects = batch.flatMap(({ event }) => decide(this.#options.state, event));
+        const effects = batch.flatMap(({ event }) => this.#options.decide(event));
         void this.#perform(effects, batch);
       } catch (error) {
         this.#fail(error, batch);

@@ -58,7 +58,7 @@ export async function startMaster(options: MasterOptions): Promise<Master> {
     decide(state, event);
   }
   const loop = new Loop({
-    state,
+    decide: (event) => decide(state, event),
     clock,
     append: (lasting) => journal.append(lasting),
     perform: (effect) => performer.perform(effect),

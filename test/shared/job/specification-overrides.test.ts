@@ -76,12 +76,9 @@ describe("options", () => {
   });
 
   test("of features that come later say so", () => {
-    expect(() => apply({ skipBadRecords: true })).toThrow(
-      expect.objectContaining({
-        code: "NOT_YET_AVAILABLE",
-        message: expect.stringContaining("--skip-bad-records"),
-      }),
-    );
+    const skipping = (): unknown => apply({ skipBadRecords: true });
+    expect(skipping).toThrow(expect.objectContaining({ code: "NOT_YET_AVAILABLE" }));
+    expect(skipping).toThrow("--skip-bad-records: true comes later");
   });
 });
 

@@ -208,7 +208,7 @@ describe("what is wrong", () => {
     ["an empty output", { ...good, output: "" }, 'output: found "", expected a path'],
     ["no mapper", { ...good, mapper: undefined }, "mapper: left out"],
     ["a function for a handle", { ...good, mapper: () => {} }, "mapper: found a function, expected a mapper"],
-    ["a class for a handle", { ...good, reducer: class {} }, "reducer: found a function, expected a reducer"],
+    ["a class for a handle", { ...good, reducer: Date }, "reducer: found a function, expected a reducer"],
     [
       "a reducer as the mapper",
       { ...good, mapper: fold },
@@ -239,10 +239,9 @@ describe("what is wrong", () => {
     ["NaN in params", { ...good, params: { x: Number.NaN } }, "params: found NaN at x"],
     ["null for a number", { ...good, maxAttempts: null }, "maxAttempts: found null"],
   ])("%s is refused", (_what, fields, message) => {
-    expect(refusal(fields)).toMatchObject({
-      code: "SPECIFICATION_INVALID",
-      message: expect.stringContaining(message),
-    });
+    const refused = refusal(fields);
+    expect(refused.code).toBe("SPECIFICATION_INVALID");
+    expect(refused.message).toContain(message);
   });
 
   test("params that hold themselves are refused", () => {
@@ -284,14 +283,13 @@ describe("what comes later", () => {
     ["S3", { inputs: ["s3://bucket/a"] }],
     ["a chain", { inputs: [make(good)] }],
   ])("%s is known, and said to come later", (_what, fields) => {
-    expect(refusal({ ...good, ...fields })).toMatchObject({
-      code: "NOT_YET_AVAILABLE",
-      message: expect.stringContaining("comes later and is not yet available"),
-    });
+    const { code, message } = refusal({ ...good, ...fields });
+    expect(code).toBe("NOT_YET_AVAILABLE");
+    expect(message).toContain("comes later and is not yet available");
   });
 
   test("its default may be written out", () => {
-    make({
+    const writtenOut = make({
       ...good,
       format: "lines",
       outputFormat: "text",
@@ -301,6 +299,7 @@ describe("what comes later", () => {
       maxSkippedRecords: 100,
       segmentCompression: "none",
     });
+    expect(checkedFields(writtenOut)).toEqual(checkedFields(make(good)));
   });
 
   test("is named beside what is wrong, which then decides the code", () => {

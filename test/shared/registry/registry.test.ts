@@ -28,9 +28,9 @@ describe("the table", () => {
 
   test("an unknown name is refused with the names that are known", () => {
     registerMapper("known", "file:///jobs/known.ts:1:1");
-    expect(() => lookUp("unknown")).toThrow(
-      expect.objectContaining({ code: "FUNCTION_UNKNOWN", message: expect.stringContaining("known") }),
-    );
+    const lookingUp = (): unknown => lookUp("unknown");
+    expect(lookingUp).toThrow(expect.objectContaining({ code: "FUNCTION_UNKNOWN" }));
+    expect(lookingUp).toThrow(/registered are: .*known/);
     expect(find("unknown")).toBeUndefined();
   });
 
@@ -43,9 +43,9 @@ describe("the table", () => {
   );
 
   test.each(["", "a b", "a/b", "wörter", "x".repeat(129)])("the name %j is refused", (name) => {
-    expect(() => registerMapper(name, "file:///jobs/a.ts:1:1")).toThrow(
-      expect.objectContaining({ code: "SPECIFICATION_INVALID", message: expect.stringContaining("A-Z a-z") }),
-    );
+    const registering = (): unknown => registerMapper(name, "file:///jobs/a.ts:1:1");
+    expect(registering).toThrow(expect.objectContaining({ code: "SPECIFICATION_INVALID" }));
+    expect(registering).toThrow("expected 1 to 128 of A-Z a-z");
   });
 
   test("names of ours are refused, and 128 characters are not", () => {

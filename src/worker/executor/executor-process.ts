@@ -218,8 +218,8 @@ export class ExecutorProcess {
     try {
       process.kill(-pid, "SIGKILL");
     } catch (error) {
-      // Gone already: its end is on its way to us.
-      if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+      // Gone already, and its end is on its way to us; EPERM is macOS's word for a group of ended processes.
+      if (!["ESRCH", "EPERM"].includes((error as NodeJS.ErrnoException).code ?? "")) throw error;
     }
   }
 

@@ -9,6 +9,8 @@ const maxIdleFiles = 64;
 interface OpenFile {
   readonly file: SegmentFile;
   readers: number;
+  /** Nobody will ask for it again: it is closed with its last reader. */
+  forgotten: boolean;
 }
 
 /** Open segment files by path. */
@@ -21,7 +23,7 @@ export class OpenSegmentFiles {
    * @throws MapReduceError as SegmentFile does
    */
   acquire(path: string): SegmentFile {
-    const open = this.#files.get(path) ?? { file: new SegmentFile(path), readers: 0 };
+    const open = this.#files.get(path) ?? { file: new SegmentFile(path), readers: 0, forgotten: false };
     open.readers++;
     this.#files.delete(path);
     this.#files.set(path, open);
@@ -30,16 +32,21 @@ export class OpenSegmentFiles {
 
   release(path: string): void {
     const open = this.#files.get(path);
-    if (open !== undefined) open.readers--;
+    if (open === undefined) return;
+    open.readers--;
+    if (open.forgotten && open.readers === 0) this.#close(path);
     for (const [idlePath, { readers }] of this.#files) {
       if (this.#files.size <= maxIdleFiles) return;
       if (readers === 0) this.#close(idlePath);
     }
   }
 
-  /** Closes a file that nobody reads, so that removing it frees its bytes. */
+  /** Closes a file as soon as nobody reads it, so that removing it frees its bytes. */
   forget(path: string): void {
-    if (this.#files.get(path)?.readers === 0) this.#close(path);
+    const open = this.#files.get(path);
+    if (open === undefined) return;
+    open.forgotten = true;
+    if (open.readers === 0) this.#close(path);
   }
 
   /** Closes all files; nobody may be reading. */

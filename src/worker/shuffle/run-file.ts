@@ -1,14 +1,21 @@
 // Owns a run file: fetched segments, one behind the other. A segment counts once all of it has arrived with the right
-// checksum; the bytes of one that did not are written over by the next.
+// checksum; the bytes of one that did not are written over by the next. Small segments are gathered before they are
+// written.
 
 import { open, type FileHandle } from "node:fs/promises";
 import { crc32 } from "node:zlib";
 import { MapReduceError } from "../../shared/job/errors.ts";
 
-/** An open run file. Close it. */
+const bufferBytes = 256 * 1024;
+
+/** An open run file. What was kept is in the file once it is closed. Each method may throw SCRATCH_UNUSABLE. */
 export class RunFile {
   readonly path: string;
   readonly #file: FileHandle;
+  /** The last bytes, not written yet; `#bufferStart` is where in the file they go. */
+  readonly #buffer = Buffer.allocUnsafeSlow(bufferBytes);
+  #bufferStart: number;
+  #used = 0;
   /** Where the present segment begins: everything before it counts. */
   #start: number;
   #length = 0;
@@ -18,9 +25,10 @@ export class RunFile {
     this.path = path;
     this.#file = file;
     this.#start = size;
+    this.#bufferStart = size;
   }
 
-  /** Opens the file at `path` to append to it. @throws MapReduceError SCRATCH_UNUSABLE */
+  /** Opens the file at `path` to append to it. */
   static async open(path: string): Promise<RunFile> {
     return await attempt(path, async () => {
       // Created by "a"; written by "r+", since "a" would ignore positions.
@@ -34,6 +42,8 @@ export class RunFile {
   begin(): void {
     this.#length = 0;
     this.#crc = 0;
+    this.#used = Math.max(0, this.#start - this.#bufferStart);
+    this.#bufferStart = Math.min(this.#start, this.#bufferStart);
   }
 
   /** Bytes and checksum of the present segment, as far as it has come. */
@@ -45,17 +55,17 @@ export class RunFile {
     return this.#crc;
   }
 
-  /** Adds bytes to the present segment; returns when they may be used again. @throws MapReduceError SCRATCH_UNUSABLE */
+  /** Adds bytes to the present segment; returns when they may be used again. */
   async write(bytes: Uint8Array): Promise<void> {
-    const at = this.#start + this.#length;
     this.#length += bytes.length;
     this.#crc = crc32(bytes, this.#crc);
-    await attempt(this.path, async () => {
-      for (let done = 0; done < bytes.length;) {
-        const { bytesWritten } = await this.#file.write(bytes, done, bytes.length - done, at + done);
-        done += bytesWritten;
-      }
-    });
+    if (this.#used + bytes.length > bufferBytes) await this.#flush();
+    if (bytes.length > bufferBytes) {
+      await this.#writeOut(bytes);
+      return;
+    }
+    this.#buffer.set(bytes, this.#used);
+    this.#used += bytes.length;
   }
 
   /** Keeps the present segment, and gives where it begins. */
@@ -67,7 +77,28 @@ export class RunFile {
   }
 
   async close(): Promise<void> {
-    await this.#file.close();
+    try {
+      await this.#flush();
+    } finally {
+      await this.#file.close();
+    }
+  }
+
+  async #flush(): Promise<void> {
+    const bytes = this.#buffer.subarray(0, this.#used);
+    this.#used = 0;
+    await this.#writeOut(bytes);
+  }
+
+  async #writeOut(bytes: Uint8Array): Promise<void> {
+    const at = this.#bufferStart;
+    this.#bufferStart += bytes.length;
+    await attempt(this.path, async () => {
+      for (let done = 0; done < bytes.length;) {
+        const { bytesWritten } = await this.#file.write(bytes, done, bytes.length - done, at + done);
+        done += bytesWritten;
+      }
+    });
   }
 }
 

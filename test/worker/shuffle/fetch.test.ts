@@ -65,13 +65,16 @@ function expectServed(sources: readonly SegmentSource[], maps: readonly number[]
   expect(sources.map(({ map, executionId }) => [map, executionId])).toEqual(
     maps.map((map) => [map, `w.${map}`]),
   );
+  const runs = new Map<string, Buffer>();
   for (const source of sources) {
     if (source.kind !== "fetched") throw new Error("expected fetched segments");
     const file = new SegmentFile(pathOf(source.map));
     const place = file.place(1);
     file.close();
     expect([source.length, source.crc]).toEqual([place.length, place.crc]);
-    const found = readFileSync(source.path).subarray(source.offset, source.offset + source.length);
+    const run = runs.get(source.path) ?? readFileSync(source.path);
+    runs.set(source.path, run);
+    const found = run.subarray(source.offset, source.offset + source.length);
     const served = readFileSync(pathOf(source.map)).subarray(place.offset, place.offset + place.length);
     expect(found.equals(served)).toBe(true);
   }

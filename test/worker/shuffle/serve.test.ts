@@ -1,11 +1,19 @@
 // Holds whom the segment server answers, with what, and what it refuses.
 
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { connect } from "node:net";
+import {
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { frameHeaderBytes, maxAnswerBytes, readFrameHeader } from "../../../src/worker/shuffle/frames.ts";
 import { SegmentServer } from "../../../src/worker/shuffle/serve.ts";
 import { SegmentFile } from "../../../src/worker/shuffle/segment-file.ts";
@@ -130,6 +138,57 @@ describe("serving", () => {
   });
 });
 
+/** Asks for 64 MiB and takes the first bytes of the answer only. */
+async function slowReader(): Promise<{ socket: Socket; closed: Promise<unknown> }> {
+  writeSegments(join(directory, "large"), [[], [["a", "x".repeat(64 << 20)]]]);
+  server.addOutput("job", "w.5", join(directory, "large"));
+  const { port, hostname } = new URL(address);
+  const socket = connect(Number(port), hostname);
+  const closed = new Promise((resolve) => socket.once("close", resolve));
+  socket.on("error", () => undefined);
+  const body = JSON.stringify(wanted([0, "w.5"]));
+  const head = `POST /v1/segments HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${token}\r\n`;
+  socket.write(`${head}content-length: ${body.length}\r\n\r\n${body}`);
+  await new Promise((resolve) => socket.once("readable", resolve));
+  return { socket, closed };
+}
+
+describe("a slow reader", () => {
+  test("holds up nobody else, and gets the whole answer when it reads", async () => {
+    const { socket } = await slowReader();
+    expect(await framesOf(await ask({}))).toHaveLength(1);
+    let received = 0;
+    socket.on("data", (chunk) => (received += chunk.length));
+    await vi.waitUntil(() => received > 64 << 20, { timeout: 20_000 });
+    socket.destroy();
+  });
+
+  test("of a job that is removed still gets what was begun, and its file is closed behind it", async () => {
+    const { socket } = await slowReader();
+    server.removeJob("job");
+    rmSync(join(directory, "large"));
+    let received = 0;
+    socket.on("data", (chunk) => (received += chunk.length));
+    await vi.waitUntil(() => received > 64 << 20, { timeout: 20_000 });
+    socket.destroy();
+    const isOpen = (name: string): boolean =>
+      openPaths().some((path) => path.includes(join(directory, name)));
+    expect(await vi.waitUntil(() => !isOpen("large"), { timeout: 20_000 })).toBe(true);
+  });
+});
+
+/** What this process has open, where the system tells. */
+function openPaths(): string[] {
+  if (!existsSync("/proc/self/fd")) return [];
+  return readdirSync("/proc/self/fd").flatMap((fd) => {
+    try {
+      return [readlinkSync(`/proc/self/fd/${fd}`)];
+    } catch {
+      return [];
+    }
+  });
+}
+
 describe("refusing", () => {
   test.each([
     ["no token", null],
@@ -213,22 +272,16 @@ describe("refusing", () => {
 });
 
 describe("stopping", () => {
-  test("cuts a reader that does not read, and is fine twice and before a start", async () => {
-    const large = "x".repeat(8 << 20);
-    writeSegments(join(directory, "large"), [[], [["a", large]]]);
-    server.addOutput("job", "w.5", join(directory, "large"));
-    const { port, hostname } = new URL(address);
-    const socket = connect(Number(port), hostname);
-    const closed = new Promise((resolve) => socket.once("close", resolve));
-    socket.on("error", () => undefined);
-    const body = JSON.stringify(wanted([0, "w.5"]));
-    const head = `POST /v1/segments HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${token}\r\n`;
-    socket.write(`${head}content-length: ${body.length}\r\n\r\n${body}`);
-    await new Promise((resolve) => socket.once("readable", resolve));
+  test("cuts a reader that does not read", async () => {
+    const { socket, closed } = await slowReader();
     await server.stop();
     socket.resume();
     expect(await closed).toBeDefined();
+  });
+
+  test("is fine twice, and before a start", async () => {
     await server.stop();
-    await new SegmentServer().stop();
+    await server.stop();
+    await expect(new SegmentServer().stop()).resolves.toBeUndefined();
   });
 });

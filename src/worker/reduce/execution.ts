@@ -202,7 +202,7 @@ async function asUser<T>(call: () => T | Promise<T>): Promise<T> {
   try {
     return await call();
   } catch (error) {
-    throw isInfrastructure(error) ? error : userError(error);
+    throw isOurs(error) ? error : userError(error);
   }
 }
 
@@ -213,7 +213,7 @@ function blame(error: unknown, groups: Groups, merge: Merge): unknown {
     error instanceof MapReduceError &&
     !(error instanceof SegmentLostError) &&
     error.code === "SEGMENT_CORRUPT";
-  if (isInfrastructure(error) && !undecodable) return error;
+  if (isOurs(error) && !undecodable) return error;
   try {
     merge.verify();
   } catch (corrupt) {
@@ -227,6 +227,8 @@ function blame(error: unknown, groups: Groups, merge: Merge): unknown {
   });
 }
 
-function isInfrastructure(error: unknown): boolean {
-  return error instanceof MapReduceError && errorCodes[error.code].blame === "infrastructure";
+/** Whether an error keeps what it says, though it may have come through user code. */
+function isOurs(error: unknown): boolean {
+  if (!(error instanceof MapReduceError)) return false;
+  return error.code === "JOB_CANCELLED" || errorCodes[error.code].blame === "infrastructure";
 }

@@ -81,6 +81,7 @@ async function reduce(
   fields: Partial<JobDocument>,
   damage: (path: string) => void = () => undefined,
   more: readonly SegmentSource[] = [],
+  signal: AbortSignal = hooks.signal,
 ): Promise<ReduceReport> {
   const sources = lists.map((pairs, map) => {
     const path = join(directory, `m${map}`);
@@ -100,7 +101,7 @@ async function reduce(
       sources: [...sources, ...more],
     },
     { document: document({ reduceTasks: 2, ...fields }), secrets: {} },
-    hooks,
+    { ...hooks, signal },
   );
 }
 
@@ -371,5 +372,16 @@ describe("failing", () => {
     expect(error.code).toBe("STORAGE_FAILED");
     expect(error.message).toMatch(/r1-2-w\.9: can't be written: ENOSPC/);
     expect(readdirSync(pending)).toEqual([]);
+  });
+
+  test("an attempt that is cancelled ends at its next block, and says so", async () => {
+    const abort = new AbortController();
+    const many = Array.from({ length: 100_000 }, (_, i): Pair => [
+      `key ${String(i).padStart(6, "0")}`,
+      "value",
+    ]);
+    const cancelled = new MapReduceError("JOB_CANCELLED", "the attempt was cancelled");
+    const fields = named(() => abort.abort(cancelled));
+    expect(await errorOf(reduce([many], fields, undefined, [], abort.signal))).toBe(cancelled);
   });
 });

@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { MapReduce, type JobResult, type MapReduceSpecification } from "mapreduce-fleet";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { withOverrides, type Overrides } from "../../src/shared/job/specification-overrides.ts";
-import grep from "../../examples/grep/job.ts";
+import grepJob from "../../examples/grep/job.ts";
 import byteWordCount from "../../examples/word-count/bytes-job.ts";
 import wordCount from "../../examples/word-count/job.ts";
 
@@ -57,13 +57,13 @@ describe("examples give what their folders promise", () => {
   });
 
   test("grep, in the order of the input", async () => {
-    const { result, parts } = await run(grep);
+    const { result, parts } = await run(grepJob);
     expect(parts.join("")).toBe(await expected("grep"));
     expect(result.counters["matching lines"]).toBe(3);
   });
 
   test("grep for another pattern", async () => {
-    const { parts } = await run(grep, { param: ["pattern=^Now"] });
+    const { parts } = await run(grepJob, { param: ["pattern=^Now"] });
     expect(parts).toEqual([
       `["jonah.txt",0]\tNow the LORD had prepared a great fish to swallow up Jonah. And Jonah was\n`,
     ]);

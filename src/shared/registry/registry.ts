@@ -110,6 +110,11 @@ export function registeredNames(): string[] {
   return [...entries.keys()].filter((name) => !name.startsWith(reservedPrefix));
 }
 
+/** Whether a function was registered as a class, of which each execution makes an instance. */
+export function isClass<C extends new () => unknown>(fn: C | ((...args: never[]) => unknown)): fn is C {
+  return /^class\b/.test(Function.prototype.toString.call(fn));
+}
+
 /**
  * A module is evaluated anew under another URL of the same file ("job.ts?v=2"), or, where a test runner or a bundle
  * keeps the URL, in a later turn: then the line tells a second evaluation from a second registration.

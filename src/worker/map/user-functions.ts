@@ -3,7 +3,7 @@
 
 import { MapReduceError } from "../../shared/job/errors.ts";
 import type { Awaitable, Context, Emit, MapContext } from "../../shared/registry/functions.ts";
-import { lookUp } from "../../shared/registry/registry.ts";
+import { isClass, lookUp } from "../../shared/registry/registry.ts";
 import type { ChoosePartition, CombineGroup } from "./collector.ts";
 
 type AnyEmit = Emit<unknown, unknown>;
@@ -19,7 +19,7 @@ export async function openMapper(name: string, context: Context): Promise<OpenMa
   const registered = lookUp(name);
   if (registered.kind !== "mapper") throw wrongKind(name, registered.kind, "mapper");
   const { fn } = registered;
-  if (!isClass(fn)) return { map: fn as OpenMapper["map"], close: () => undefined };
+  if (!isClass(fn)) return { map: fn, close: () => undefined };
   const instance = new fn();
   await instance.open?.(context);
   return {
@@ -77,8 +77,4 @@ function refusePromise(name: string, returned: Awaitable): void {
 
 function wrongKind(name: string, found: string, expected: string): MapReduceError {
   return new MapReduceError("FUNCTION_UNKNOWN", `function "${name}" is a ${found}, expected a ${expected}`);
-}
-
-function isClass<C extends new () => unknown>(fn: C | ((...args: never[]) => unknown)): fn is C {
-  return /^class\b/.test(Function.prototype.toString.call(fn));
 }

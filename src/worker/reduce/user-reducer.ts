@@ -3,7 +3,7 @@
 
 import { MapReduceError } from "../../shared/job/errors.ts";
 import type { Awaitable, Context, Emit, ReduceContext } from "../../shared/registry/functions.ts";
-import { lookUp, type Registered } from "../../shared/registry/registry.ts";
+import { isClass, lookUp, type Registered } from "../../shared/registry/registry.ts";
 
 type AnyEmit = Emit<unknown, unknown>;
 type RegisteredReducer = Extract<Registered, { kind: "reducer" }>;
@@ -38,10 +38,4 @@ export async function openReducer({ fn }: RegisteredReducer, context: Context): 
     reduce: (key, values, emit, reduceContext) => instance.reduce(key, values, emit, reduceContext),
     close: (emit, closeContext) => instance.close?.(emit, closeContext),
   };
-}
-
-type ReducerClass = Extract<RegisteredReducer["fn"], new () => unknown>;
-
-function isClass(fn: RegisteredReducer["fn"]): fn is ReducerClass {
-  return /^class\b/.test(Function.prototype.toString.call(fn));
 }

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { MapReduce, type JobResult, type MapReduceSpecification } from "mapreduce-fleet";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { withOverrides, type Overrides } from "../../src/shared/job/specification-overrides.ts";
+import { withFields } from "../../src/shared/job/specification.ts";
 import grepJob from "../../examples/grep/job.ts";
 import byteWordCount from "../../examples/word-count/bytes-job.ts";
 import wordCount from "../../examples/word-count/job.ts";
@@ -23,12 +23,10 @@ interface Run {
   readonly parts: readonly string[];
 }
 
-async function run(specification: MapReduceSpecification, options: Overrides = {}): Promise<Run> {
+async function run(specification: MapReduceSpecification, params = {}): Promise<Run> {
   const output = join(folder, "out");
-  const result = await new MapReduce(withOverrides(specification, { ...options, output }, folder)).exec({
-    slots: 2,
-    scratchDirectory: join(folder, "scratch"),
-  });
+  const here = withFields(specification, { output, params }, new Map());
+  const result = await new MapReduce(here).exec({ slots: 2, scratchDirectory: join(folder, "scratch") });
   const names = (await readdir(output)).filter((name) => name.startsWith("part-")).sort();
   return { result, parts: await Promise.all(names.map((name) => readFile(join(output, name), "utf8"))) };
 }
@@ -57,13 +55,13 @@ describe("examples give what their folders promise", () => {
   });
 
   test("grep, in the order of the input", async () => {
-    const { result, parts } = await run(grepJob);
+    const { result, parts } = await run(grepJob, { pattern: "whale" });
     expect(parts.join("")).toBe(await expected("grep"));
     expect(result.counters["matching lines"]).toBe(3);
   });
 
   test("grep for another pattern", async () => {
-    const { parts } = await run(grepJob, { param: ["pattern=^Now"] });
+    const { parts } = await run(grepJob, { pattern: "^Now" });
     expect(parts).toEqual([
       `["jonah.txt",0]\tNow the LORD had prepared a great fish to swallow up Jonah. And Jonah was\n`,
     ]);

@@ -82,11 +82,11 @@ export async function bundleJob(moduleUrl: string): Promise<Bundle> {
 }
 
 async function checkFile(path: string): Promise<void> {
-  const found = await stat(path).catch((error: NodeJS.ErrnoException) => error);
-  if (found instanceof Error) {
-    const why = found.code === "ENOENT" || found.code === "ENOTDIR" ? "no such file" : found.message;
-    throw new MapReduceError("JOB_FILE_INVALID", `job file ${path}: ${why}`, { cause: found });
-  }
+  const found = await stat(path).catch((cause: unknown) => {
+    const { code, message } = cause as NodeJS.ErrnoException;
+    const why = code === "ENOENT" || code === "ENOTDIR" ? "no such file" : message;
+    throw new MapReduceError("JOB_FILE_INVALID", `job file ${path}: ${why}`, { cause });
+  });
   if (!found.isFile()) throw new MapReduceError("JOB_FILE_INVALID", `job file ${path}: not a file`);
 }
 
@@ -165,7 +165,7 @@ function jobFileError(path: string, failure: BuildFailure): MapReduceError {
 }
 
 /** Where a message of esbuild points to in the user's file, and that line with a mark below it. */
-function placeIn({ location, text }: Message): { place: string; quote: string } | undefined {
+function placeIn({ location, text }: Message, index: number): { place: string; quote: string } | undefined {
   if (location === null) return undefined;
   const file = resolve("/", location.file);
   const ours = placeOf(file);
@@ -173,5 +173,7 @@ function placeIn({ location, text }: Message): { place: string; quote: string } 
   const column = location.column - shift;
   const place = `${file}:${location.line}:${column + 1}`;
   const line = location.lineText.slice(shift);
-  return { place, quote: `    at ${place}: ${text}\n      ${line}\n      ${" ".repeat(column)}^` };
+  // The first one's text is in the message already.
+  const what = index === 0 ? "" : `: ${text}`;
+  return { place, quote: `    at ${place}${what}\n      ${line}\n      ${" ".repeat(column)}^` };
 }

@@ -111,7 +111,7 @@ class EmbeddedRun {
     const document = resolveSpecification(this.#specification, {
       jobId: this.#id,
       bundle: bundleFile(storageRoot, this.#id, bundle.sha256),
-      baseDirectory: dirname(fileURLToPath(bundle.moduleUrl)),
+      baseDirectory: dirname(fileURLToPath(checkedFields(this.#specification).module ?? bundle.moduleUrl)),
     });
     this.#options.signal?.throwIfAborted();
     const broker = this.#connect();

@@ -44,21 +44,28 @@ export async function planJob(
     readJson<Plan>(storage, planUrl(storageRoot, jobId)),
   ]);
   if (before !== undefined) return { document, plan: before };
-  const files = await listInputs(storage, document);
-  const splits = cutSplits(files, {
-    splitSize: document.splitSize,
-    filesPerTask: document.filesPerTask,
-    mayShare: (a, b) => sharedTaskKey(document, a) === sharedTaskKey(document, b),
-  });
+  const splits = await planSplits(storage, document);
   const place = await checkOutputPlace(storage, document.output, document.overwrite, isLive);
   const plan: Plan = {
     shuffleToken: randomBytes(32).toString("base64url"),
     place,
-    inputBytes: files.reduce((sum, each) => sum + each.size, 0),
+    inputBytes: splits.flat().reduce((sum, { start, end }) => sum + end - start, 0),
     splits,
   };
   await storage.write(planUrl(storageRoot, jobId), new TextEncoder().encode(JSON.stringify(plan)));
   return { document, plan };
+}
+
+/**
+ * Lists a job's inputs and cuts them: the splits of each map task, by map number.
+ * @throws MapReduceError what stops a job whose inputs can't be listed or cut
+ */
+export async function planSplits(storage: Storage, document: JobDocument): Promise<Split[][]> {
+  return cutSplits(await listInputs(storage, document), {
+    splitSize: document.splitSize,
+    filesPerTask: document.filesPerTask,
+    mayShare: (a, b) => sharedTaskKey(document, a) === sharedTaskKey(document, b),
+  });
 }
 
 /**

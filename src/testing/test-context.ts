@@ -23,7 +23,7 @@ export class TestContext implements MapContext {
   readonly taskId: string;
   readonly attempt = 1;
   readonly params: { readonly [name: string]: Json };
-  readonly signal = new AbortController().signal;
+  readonly signal: AbortSignal = new AbortController().signal;
   /** Nobody reads it: a test looks at what is emitted. */
   readonly log: Log = { debug() {}, info() {}, warn() {}, error() {} };
   readonly pairs: Pair[] = [];

@@ -5,7 +5,7 @@ import { registerHooks } from "node:module";
 import type { Bundle } from "../client/bundle.ts";
 import { MapReduceError } from "../shared/job/errors.ts";
 import { ownModule } from "../worker/executor/package-files.ts";
-import { userStack } from "../worker/executor/user-error.ts";
+import { userError } from "../worker/executor/user-error.ts";
 
 /**
  * Evaluates a job's bundle; `mapreduce-fleet` in it is the running package.
@@ -33,27 +33,23 @@ export async function importJobFile(bundle: Bundle, path: string, signal: AbortS
 
 /** Waits for top-level code, whichever way it ends: also those ways that would end this process. */
 async function settled<T>(start: () => Promise<T>, path: string, signal: AbortSignal): Promise<T> {
-  const ended = Promise.withResolvers<never>();
-  const threw = (thrown: unknown): void => ended.reject(invalid(path, "threw while it was imported", thrown));
-  const idle = (): void => ended.reject(invalid(path, "its top-level await never settles"));
-  const cancelled = (): void => ended.reject(signal.reason);
+  // The first one counts: it is the cause of those that follow.
+  const outcome = Promise.withResolvers<T>();
+  const threw = (thrown: unknown): void => outcome.reject(invalid(path, undefined, thrown));
+  const idle = (): void => outcome.reject(invalid(path, "its top-level await never settles"));
+  const cancelled = (): void => outcome.reject(signal.reason);
   const exit = process.exit.bind(process);
   process.exit = (code?: number | string | null): never => {
     const error = new Error(`process.exit(${code ?? ""})`);
-    ended.reject(invalid(path, `called process.exit(${code ?? ""}) while it was imported`, error));
+    outcome.reject(invalid(path, `called process.exit(${code ?? ""}) while it was imported`, error));
     throw error;
   };
   process.on("uncaughtException", threw).on("beforeExit", idle);
   signal.addEventListener("abort", cancelled);
   try {
     signal.throwIfAborted();
-    return await Promise.race([
-      start().catch(async (thrown: unknown) => {
-        threw(thrown);
-        return await ended.promise;
-      }),
-      ended.promise,
-    ]);
+    start().then(outcome.resolve, threw);
+    return await outcome.promise;
   } finally {
     process.exit = exit;
     process.off("uncaughtException", threw).off("beforeExit", idle);
@@ -61,13 +57,11 @@ async function settled<T>(start: () => Promise<T>, path: string, signal: AbortSi
   }
 }
 
-function invalid(path: string, what: string, thrown?: unknown): MapReduceError {
-  if (thrown === undefined) return new MapReduceError("JOB_FILE_INVALID", `job file ${path}: ${what}`);
-  const told = thrown instanceof MapReduceError ? thrown.message : what;
-  const stack =
-    thrown instanceof MapReduceError ? (thrown.userStack ?? userStack(thrown)) : userStack(thrown);
-  return new MapReduceError("JOB_FILE_INVALID", `job file ${path}: ${told}`, {
-    cause: thrown,
-    userStack: stack,
+/** @param what instead of what was thrown, of which the stack is told */
+function invalid(path: string, what?: string, thrown?: unknown): MapReduceError {
+  const { message, userStack } = userError(thrown);
+  return new MapReduceError("JOB_FILE_INVALID", `job file ${path}: ${what ?? message}`, {
+    ...(thrown === undefined ? {} : { cause: thrown }),
+    ...(thrown === undefined || userStack === undefined ? {} : { userStack }),
   });
 }

@@ -21,43 +21,47 @@ type Phase = (typeof phases)[number];
 /** Plain lines are for logs: at most one in so many ms, but for the last one. */
 const plainIntervalMs = 2_000;
 
-/** "auto" is bars where stderr is a terminal that can draw them, else plain lines. */
-export async function createProgressDisplay(mode: ProgressMode): Promise<ProgressDisplay> {
-  const drawable = process.stderr.isTTY && process.env["TERM"] !== "dumb";
-  if (mode === "auto" && drawable) return await createBars();
-  return mode === "none" ? silent : new PlainLines();
+/** Where progress is shown: stderr. */
+export type ProgressStream = NodeJS.WritableStream & { readonly isTTY?: boolean };
+
+/** "auto" is bars where the stream is a terminal that can draw them, else plain lines. */
+export async function createProgressDisplay(
+  mode: ProgressMode,
+  stream: ProgressStream = process.stderr,
+): Promise<ProgressDisplay> {
+  const writeLine = (text: string): void => void stream.write(`${text}\n`);
+  if (mode === "none") return { update() {}, line: writeLine, stop() {} };
+  const drawable = stream.isTTY === true && process.env["TERM"] !== "dumb";
+  return mode === "auto" && drawable ? await createBars(stream) : new PlainLines(writeLine);
 }
 
-const writeLine = (text: string): void => void process.stderr.write(`${text}\n`);
-
-const silent: ProgressDisplay = { update() {}, line: writeLine, stop() {} };
-
-async function createBars(): Promise<ProgressDisplay> {
+async function createBars(stream: ProgressStream): Promise<ProgressDisplay> {
   const { MultiBar } = (await import("cli-progress")).default;
-  return new Bars(
-    new MultiBar({
-      stream: process.stderr,
-      format: "{phase} [{bar}] {percentage}% | {detail}",
-      barCompleteChar: "=",
-      barIncompleteChar: " ",
-      barsize: 32,
-      hideCursor: true,
-      emptyOnZero: true,
-      // Signals are the command's: it cancels, and stops the display itself.
-      gracefulExit: false,
-      forceRedraw: true,
-    }),
-  );
+  const bars = new MultiBar({
+    stream,
+    format: "{phase} [{bar}] {percentage}% | {detail}",
+    barCompleteChar: "=",
+    barIncompleteChar: " ",
+    barsize: 32,
+    hideCursor: true,
+    emptyOnZero: true,
+    // Signals are the command's: it cancels, and stops the display itself.
+    gracefulExit: false,
+    forceRedraw: true,
+  });
+  return new Bars(bars, (text) => void stream.write(`${text}\n`));
 }
 
 class Bars implements ProgressDisplay {
   readonly #all: MultiBar;
   readonly #bars = new Map<Phase, SingleBar>();
   readonly #clock = new PhaseClock();
+  readonly #writeLine: (text: string) => void;
   #stopped = false;
 
-  constructor(all: MultiBar) {
+  constructor(all: MultiBar, writeLine: (text: string) => void) {
     this.#all = all;
+    this.#writeLine = writeLine;
     for (const phase of phases) {
       this.#bars.set(phase, all.create(1, 0, { phase: phase.padEnd(7), detail: "" }));
     }
@@ -65,6 +69,7 @@ class Bars implements ProgressDisplay {
 
   update(progress: Progress): void {
     if (this.#stopped) return;
+    this.#clock.see(progress);
     for (const phase of phases) {
       this.#bars
         .get(phase)
@@ -74,7 +79,7 @@ class Bars implements ProgressDisplay {
 
   line(text: string): void {
     // What was drawn there before may be longer.
-    if (this.#stopped) writeLine(text);
+    if (this.#stopped) this.#writeLine(text);
     else this.#all.log(`${text}\u001b[K\n`);
   }
 
@@ -87,65 +92,60 @@ class Bars implements ProgressDisplay {
 }
 
 class PlainLines implements ProgressDisplay {
+  readonly line: (text: string) => void;
   readonly #clock = new PhaseClock();
   #last: Progress | undefined;
-  #shown = "";
+  #shown: Progress | undefined;
   #shownAt = -Infinity;
+
+  constructor(writeLine: (text: string) => void) {
+    this.line = writeLine;
+  }
 
   update(progress: Progress): void {
     this.#last = progress;
-    const now = performance.now();
-    const text = this.#text(progress);
-    if (now - this.#shownAt < plainIntervalMs || text === this.#shown) return;
-    this.#shownAt = now;
-    this.#show(text);
-  }
-
-  line(text: string): void {
-    writeLine(text);
+    this.#clock.see(progress);
+    if (performance.now() - this.#shownAt >= plainIntervalMs) this.#show(progress);
   }
 
   stop(): void {
-    const text = this.#last === undefined ? "" : this.#text(this.#last);
-    if (text !== "" && text !== this.#shown) this.#show(text);
+    if (this.#last !== undefined && this.#last !== this.#shown) this.#show(this.#last);
   }
 
-  #text(progress: Progress): string {
-    return phases
-      .map((phase) => {
-        const percent = `${Math.floor(progress[phase].fraction * 100)}%`;
-        return `${phase} ${percent} (${this.#clock.detail(phase, progress)})`;
-      })
-      .join("  ");
-  }
-
-  #show(text: string): void {
-    this.#shown = text;
-    writeLine(text);
+  #show(progress: Progress): void {
+    this.#shown = progress;
+    this.#shownAt = performance.now();
+    const parts = phases.map((phase) => {
+      const percent = `${Math.floor(progress[phase].fraction * 100)}%`;
+      return `${phase} ${percent} (${this.#clock.detail(phase, progress)})`;
+    });
+    this.line(parts.join("  "));
   }
 }
 
 /** Knows since when each phase runs and how long it took: a rate is over the phase's own time. */
 class PhaseClock {
-  readonly #startedAt = new Map<Phase, number>();
-  readonly #tookMs = new Map<Phase, number>();
+  /** When it was last seen not to have begun. */
+  readonly #startedAt = new Map<Phase, number>(phases.map((phase) => [phase, performance.now()]));
+  readonly #endedAt = new Map<Phase, number>();
+
+  see(progress: Progress): void {
+    const now = performance.now();
+    for (const phase of phases) {
+      const { fraction } = progress[phase];
+      if (fraction === 0) this.#startedAt.set(phase, now);
+      if (fraction < 1) this.#endedAt.delete(phase);
+      else if (!this.#endedAt.has(phase)) this.#endedAt.set(phase, now);
+    }
+  }
 
   detail(phase: Phase, progress: Progress): string {
-    const { fraction } = progress[phase];
     const moved = bytesMoved(phase, progress);
-    const speed = fraction > 0 ? rate(moved, this.#elapsedMs(phase, fraction)) : rate(0, 0);
+    const endedAt = this.#endedAt.get(phase) ?? performance.now();
+    const speed = rate(moved, endedAt - (this.#startedAt.get(phase) ?? endedAt));
     if (phase === "shuffle") return `${bytes(moved)}, ${speed}`;
     const { done, tasks } = progress[phase];
     return `${done}/${tasks} tasks, ${speed}`;
-  }
-
-  #elapsedMs(phase: Phase, fraction: number): number {
-    const now = performance.now();
-    const startedAt = this.#startedAt.get(phase) ?? now;
-    this.#startedAt.set(phase, startedAt);
-    if (fraction < 1) this.#tookMs.delete(phase);
-    else if (!this.#tookMs.has(phase)) this.#tookMs.set(phase, now - startedAt);
-    return this.#tookMs.get(phase) ?? now - startedAt;
   }
 }
 

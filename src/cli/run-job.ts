@@ -1,6 +1,6 @@
 // Owns what `mapreduce run` does: job file, options, plan or job, result. Bundling, running and drawing are others' work.
 
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { createReadStream } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -95,7 +95,9 @@ async function runToDirectory(run: Run): Promise<number> {
 
 /** The output directory is one of its own, gone when its files have been written to stdout. */
 async function runToStdout(run: Run): Promise<number> {
-  const directory = await mkdtemp(join(run.options.scratch ?? tmpdir(), "mapreduce-output-"));
+  const scratch = run.options.scratch ?? tmpdir();
+  await mkdir(scratch, { recursive: true });
+  const directory = await mkdtemp(join(scratch, "mapreduce-output-"));
   try {
     const result = await execute(run, { ...run.options, output: join(directory, "output") });
     if (result.state === "succeeded") await copyOutputs(result, run.write);

@@ -23,7 +23,7 @@ function given(files: Readonly<Record<string, string>>): string {
     mkdirSync(dirname(join(folder, name)), { recursive: true });
     writeFileSync(join(folder, name), text);
   }
-  return join(folder, Object.keys(files)[0]!);
+  return join(folder, Object.keys(files)[0] ?? "");
 }
 
 /** Bundles a job file, removes all originals, and runs the bundle elsewhere; gives what it printed as JSON. */

@@ -174,7 +174,8 @@ export class Performer {
             ...task,
             splits: await this.#splitsFor(document.jobId, number, plan.splits[number] ?? []),
             skip: [],
-            noteRecords: false,
+            // What an attempt before this one died of may be a record: its place is worth a write for each.
+            noteRecords: attempt > 1,
           };
     if (to !== null) return await this.#order(to, message);
     await this.#send(phase === "map" ? mapQueue : reduceQueue, message);
@@ -217,9 +218,17 @@ export class Performer {
         await this.#retried(() => abandonOutput(storage, place, jobId));
       }
     }
-    await this.#retried(() => storage.write(url, new TextEncoder().encode(JSON.stringify(result))));
+    const placed = { ...result, outputs: await this.#placed(jobId, result) };
+    await this.#retried(() => storage.write(url, new TextEncoder().encode(JSON.stringify(placed))));
     const { state } = result;
     await this.#announce({ kind: "JobFinished", jobId, state, resultUrl: url, ...this.#signature });
+  }
+
+  /** The core knows outputs by their names; the output place is the document's. */
+  async #placed(jobId: JobId, { outputs }: JobResult): Promise<JobResult["outputs"]> {
+    if (outputs.length === 0) return outputs;
+    const { document } = await this.#planned(jobId);
+    return outputs.map((output) => ({ ...output, url: `${document.output}/${output.url}` }));
   }
 
   async #release(jobId: JobId): Promise<void> {

@@ -30,8 +30,8 @@ interface At {
 
 /** Events that change what is true of a job: journalled, in this order, before their effects are performed. */
 export type JournalledEvent = At &
+  /** `document` is for whoever performs the effects of a replayed journal; the core does not look at it. */
   (
-    /** `document` is for whoever performs the effects of a replayed journal; the core does not look at it. */
     | { readonly kind: "JobSubmitted"; readonly jobId: JobId; readonly document: HashedFile }
     /** Inputs are listed and splits are cut: the job has M map and R reduce tasks. */
     | {

@@ -1,0 +1,90 @@
+// Owns what is told to all who follow a job: map outputs as they become ready, in batches, and progress.
+
+import type { PhaseProgress, Progress } from "../../shared/job/result.ts";
+import type { WorkerMapOutputs } from "../../shared/messages/messages.ts";
+import { counterNames } from "../../shared/job/counters.ts";
+import type { Effect } from "./events.ts";
+import type { Job, MasterState, Tasks } from "./state.ts";
+
+/** Map outputs in one announcement: some 120 bytes each, an eighth of the largest message. */
+const maxBatch = 256;
+
+/** A map output is ready and not announced yet. */
+export function noteReady(job: Job, map: number): void {
+  job.unannounced.push(map);
+}
+
+/** Announces all that is ready; outputs of workers whose place is not known yet wait for it. */
+export function announceOutputs(state: MasterState, job: Job, effects: Effect[]): void {
+  const ready = job.unannounced;
+  job.unannounced = [];
+  for (let at = 0; at < ready.length; at += maxBatch) {
+    const batch = ready.slice(at, at + maxBatch);
+    const workers = outputsByWorker(state, job, batch, (map) => job.unannounced.push(map));
+    if (workers.length === 0) continue;
+    effects.push({ kind: "AnnounceMapOutputs", jobId: job.id, sequence: ++job.sequence, workers });
+  }
+}
+
+/** Groups ready outputs by the worker that holds them. @param onUnplaced told of those whose worker is not known yet */
+export function outputsByWorker(
+  state: MasterState,
+  job: Job,
+  maps: Iterable<number>,
+  onUnplaced: (map: number) => void,
+): WorkerMapOutputs[] {
+  const groups = new Map<
+    string,
+    { readonly place: WorkerMapOutputs; readonly outputs: WorkerMapOutputs["outputs"][number][] }
+  >();
+  for (const map of maps) {
+    const output = job.outputs[map];
+    if (output === undefined) continue;
+    let group = groups.get(output.worker);
+    if (group === undefined) {
+      const place = state.workers.get(output.worker)?.place;
+      if (place === undefined) {
+        onUnplaced(map);
+        continue;
+      }
+      const outputs: WorkerMapOutputs["outputs"][number][] = [];
+      group = { place: { worker: output.worker, ...place, outputs }, outputs };
+      groups.set(output.worker, group);
+    }
+    group.outputs.push({ map, attempt: output.attempt, executionId: output.executionId });
+  }
+  return [...groups.values()].map(({ place }) => place);
+}
+
+/** Where a job stands. */
+export function progressOf(state: MasterState, job: Job): Progress {
+  const { counters } = job;
+  const map = phaseOf(job.map);
+  const reduce = phaseOf(job.reduce);
+  const begun =
+    job.reduce.done +
+    [...job.reduce.live.values()].filter((each) => each.some(({ running }) => running)).length;
+  return {
+    jobId: job.id,
+    map,
+    shuffle: {
+      bytes: counters[counterNames.shuffleBytes] ?? 0,
+      fraction: job.reduce.count === 0 ? 0 : Math.min(1, begun / job.reduce.count),
+    },
+    reduce,
+    inputBytes: job.inputBytes,
+    workers: state.workers.size,
+    counters: { ...counters },
+  };
+}
+
+function phaseOf(tasks: Tasks): PhaseProgress {
+  let running = 0;
+  let parts = 0;
+  for (const attempts of tasks.live.values()) {
+    if (attempts.some((each) => each.running)) running++;
+    parts += attempts.reduce((most, { fraction }) => Math.max(most, fraction), 0);
+  }
+  const fraction = tasks.count === 0 ? 0 : Math.min(1, (tasks.done + parts) / tasks.count);
+  return { tasks: tasks.count, done: tasks.done, running, fraction };
+}

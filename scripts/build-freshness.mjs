@@ -28,7 +28,7 @@ function readStamp() {
 function newestBelow(path) {
   const stats = statSync(path, { throwIfNoEntry: false });
   if (!stats?.isDirectory()) return stats?.mtimeMs ?? 0;
-  return readdirSync(path, { recursive: true }).reduce(
+  return readdirSync(path, { recursive: true, encoding: "utf8" }).reduce(
     (newest, name) =>
       Math.max(newest, statSync(`${path}/${name}`, { throwIfNoEntry: false })?.mtimeMs ?? Infinity),
     stats.mtimeMs,

@@ -45,7 +45,12 @@ async function build() {
     join(root, name),
   );
   try {
-    await Promise.all([bundle(made), declare(made)]);
+    // Both to their end: one that failed must not leave the other writing behind it.
+    const outcomes = await Promise.allSettled([bundle(made), declare(made)]);
+    const broken = outcomes.find(({ status }) => status === "rejected");
+    if (broken !== undefined) throw broken.reason;
+    // Somebody else may have built the same meanwhile, and run it by now.
+    if (isBuildFresh()) return;
     const stamp = join(made, stampName);
     await writeFile(stamp, `${startedAt.toISOString()}\n`);
     await rename(dist, old).catch((error) => {

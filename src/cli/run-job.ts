@@ -6,8 +6,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { bundleJob, type Bundle } from "../client/bundle.ts";
+import { counterNames } from "../shared/job/counters.ts";
 import { MapReduceError } from "../shared/job/errors.ts";
-import type { JobResult } from "../shared/job/result.ts";
+import type { JobResult, PhaseProgress, Progress, TaskTimes } from "../shared/job/result.ts";
 import { MapReduceSpecification } from "../shared/job/specification.ts";
 import { exitStatus, tellFailure } from "./errors.ts";
 import { onInterrupt, type Interrupt } from "./interrupt.ts";
@@ -132,6 +133,7 @@ async function execute(run: Run, options: RunOptions): Promise<JobResult> {
 }
 
 function endWith({ display, interrupt }: Run, result: JobResult): number {
+  if (result.state === "succeeded") display.update(progressAtEnd(result));
   display.stop();
   tellSummary(result);
   switch (result.state) {
@@ -147,6 +149,25 @@ function endWith({ display, interrupt }: Run, result: JobResult): number {
     default:
       return result.state satisfies never;
   }
+}
+
+/** The last progress that came may be older than the end. */
+function progressAtEnd({ jobId, tasks, counters, workers }: JobResult): Progress {
+  const done = ({ count }: TaskTimes): PhaseProgress => ({
+    tasks: count,
+    done: count,
+    running: 0,
+    fraction: 1,
+  });
+  return {
+    jobId,
+    map: done(tasks.map),
+    shuffle: { bytes: counters[counterNames.shuffleBytes] ?? 0, fraction: 1 },
+    reduce: done(tasks.reduce),
+    inputBytes: counters[counterNames.mapInputBytes] ?? 0,
+    workers,
+    counters,
+  };
 }
 
 /** A plan of a result that goes to stdout has the specification's own output: nothing is written there. */

@@ -24,6 +24,7 @@ const specification = new MapReduceSpecification({
   reducer: adder,
   reduceTasks: 4,
   output: "out/word-count",
+  maxKeyBytes: "16MiB", // in minified code a "word" may be as long as its file
 });
 export default specification;
 

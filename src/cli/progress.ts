@@ -86,6 +86,7 @@ class Bars implements ProgressDisplay {
   stop(): void {
     if (this.#stopped) return;
     this.#stopped = true;
+    // Stopping draws the bars but not the lines that wait to be drawn above them.
     this.#all.update();
     this.#all.stop();
   }

@@ -13,11 +13,20 @@ import { MapReduceSpecification } from "../shared/job/specification.ts";
 import { exitStatus, tellFailure } from "./errors.ts";
 import { onInterrupt, type Interrupt } from "./interrupt.ts";
 import { importJobFile } from "./job-file.ts";
-import { applyJobOptions } from "./job-options.ts";
-import { createProgressDisplay, type ProgressDisplay } from "./progress.ts";
-import type { RunOptions } from "./run.ts";
+import { applyJobOptions, type JobOptions } from "./job-options.ts";
+import { createProgressDisplay, type ProgressDisplay, type ProgressMode } from "./progress.ts";
 import { takeStdout, type WriteResult } from "./stdout.ts";
 import { tellSummary } from "./summary.ts";
+
+/** What `run` takes beside the job's own options. */
+export interface RunOptions extends JobOptions {
+  readonly slots?: number;
+  readonly scratch?: string;
+  readonly isolation: "process" | "none";
+  readonly plan?: true;
+  readonly json?: true;
+  readonly progress: ProgressMode;
+}
 
 /** What a run has at hand, from its job file to its result. */
 interface Run {
@@ -129,12 +138,14 @@ async function execute(run: Run, options: RunOptions): Promise<JobResult> {
     ...(options.slots === undefined ? {} : { slots: options.slots }),
     ...(options.scratch === undefined ? {} : { scratchDirectory: options.scratch }),
   });
-  return await handle.result();
+  const result = await handle.result();
+  if (result.state === "succeeded") display.update(progressAtEnd(result));
+  // Results may go to the same terminal.
+  display.stop();
+  return result;
 }
 
-function endWith({ display, interrupt }: Run, result: JobResult): number {
-  if (result.state === "succeeded") display.update(progressAtEnd(result));
-  display.stop();
+function endWith({ interrupt }: Run, result: JobResult): number {
   tellSummary(result);
   switch (result.state) {
     case "succeeded":

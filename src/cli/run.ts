@@ -1,18 +1,8 @@
 // Owns `mapreduce run`: its options and their help. What it does is in run-job.ts, loaded when it is used.
 
 import { InvalidArgumentError, Option, type Command } from "commander";
-import { addJobOptions, type JobOptions } from "./job-options.ts";
-import type { ProgressMode } from "./progress.ts";
-
-/** What `run` takes beside the job's own options. */
-export interface RunOptions extends JobOptions {
-  readonly slots?: number;
-  readonly scratch?: string;
-  readonly isolation: "process" | "none";
-  readonly plan?: true;
-  readonly json?: true;
-  readonly progress: ProgressMode;
-}
+import { addJobOptions } from "./job-options.ts";
+import type { RunOptions } from "./run-job.ts";
 
 const examples = `
 Examples:

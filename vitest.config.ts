@@ -1,4 +1,4 @@
-// Owns how tests run: which files, in what processes, and where the machine-readable result goes for .ci/run.
+// Owns how tests run: which files, and in what processes. How they are called is in scripts/test.mjs.
 
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
@@ -20,7 +20,5 @@ export default defineConfig({
     // A whole job on a busy two-core machine; nothing asserts a time.
     testTimeout: 30_000,
     hookTimeout: 30_000,
-    reporters: process.env["CI"] === undefined ? ["default"] : ["default", "json"],
-    outputFile: { json: source("./out/test-results.json") },
   },
 });

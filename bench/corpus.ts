@@ -6,7 +6,7 @@ import { closeSync, openSync, renameSync, writeSync } from "node:fs";
 const blockBytes = 1 << 20;
 /** 80 syllables of two letters: a word is its rank written in them, so frequent words are short and all differ. */
 const syllables = Buffer.from(
-  [..."bcdfghjklmnprstv"].flatMap((consonant) => [..."aeiou"].map((vowel) => consonant + vowel)).join(""),
+  "bcdfghjklmnprstv".replace(/./g, (consonant) => "aeiou".replace(/./g, (vowel) => consonant + vowel)),
 );
 const base = syllables.length / 2;
 /** About as many distinct words in 300 MB as source code of that size has. */

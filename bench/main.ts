@@ -75,7 +75,7 @@ async function compete(workload: Workload, input: string): Promise<Outcome[]> {
     for (const [index, { command }] of workload.contenders.entries()) {
       const output = `${folder}result`;
       rmSync(output, { recursive: true, force: true });
-      const outcome = outcomes[index]!;
+      const outcome = outcomes[index];
       outcome.runs.push(await measure(command, { ...environment, INPUT: input, OUTPUT: output }));
       outcome.digest = digest(output, workload.normalise);
       rmSync(output, { recursive: true, force: true });
@@ -95,7 +95,7 @@ function print(workload: Workload, outcomes: readonly Outcome[]): void {
     style: { head: [], border: [] },
     colAligns: ["left", "right", "right", "right", "right", "right", "left"],
   });
-  const first = outcomes[0]!;
+  const first = outcomes[0];
   const wall = (outcome: Outcome): number => median(outcome.runs.map((run) => run.wallSeconds));
   const cpu = (outcome: Outcome): number => median(outcome.runs.map((run) => run.cpuSeconds));
   for (const outcome of outcomes) {
@@ -115,7 +115,7 @@ function print(workload: Workload, outcomes: readonly Outcome[]): void {
 
 function median(numbers: readonly number[]): number {
   const sorted = numbers.toSorted((a, b) => a - b);
-  return (sorted[(sorted.length - 1) >> 1]! + sorted[sorted.length >> 1]!) / 2;
+  return (sorted[(sorted.length - 1) >> 1] + sorted[sorted.length >> 1]) / 2;
 }
 
 await main();

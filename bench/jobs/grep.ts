@@ -3,7 +3,7 @@
 import { MapReduceSpecification, mapper, type Emit } from "mapreduce-fleet";
 
 const grep = mapper("grep", (line: string, emit: Emit<string, null>, context) => {
-  pattern ??= new RegExp(String(context.params["pattern"]));
+  pattern ??= new RegExp(context.params["pattern"] as string);
   if (pattern.test(line)) emit(line, null);
 });
 let pattern: RegExp | undefined;

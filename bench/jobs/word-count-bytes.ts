@@ -7,9 +7,9 @@ const isSpace = (byte: number): boolean => byte === 32 || (byte >= 9 && byte <= 
 const words = mapper("words", (line: Uint8Array, emit: Emit<Uint8Array, number>) => {
   const end = line.length;
   for (let at = 0; at < end;) {
-    while (at < end && isSpace(line[at]!)) at++;
+    while (at < end && isSpace(line[at])) at++;
     const start = at;
-    while (at < end && !isSpace(line[at]!)) at++;
+    while (at < end && !isSpace(line[at])) at++;
     if (at > start) emit(line.subarray(start, at), 1);
   }
 });

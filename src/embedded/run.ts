@@ -239,5 +239,5 @@ async function allOrNone<T extends readonly unknown[]>(starting: {
   readonly [P in keyof T]: Promise<T[P]>;
 }): Promise<T> {
   await Promise.allSettled(starting);
-  return (await Promise.all(starting)) as unknown as T;
+  return (await Promise.all(starting)) as T;
 }

@@ -78,7 +78,7 @@ export const jobs: Readonly<Record<string, EngineJob>> = {
   },
   "values in the order of the input": {
     map: (line, emit, offset) =>
-      wordsOf(line).forEach((word, at) => emit(word[0]!.codePointAt(0)! / 3, `${word}@${offset}.${at}`)),
+      wordsOf(line).forEach((word, at) => emit(word[0].codePointAt(0)! / 3, `${word}@${offset}.${at}`)),
     reduce: (key, values, emit) => emit(key, [...(values as Iterable<string>)].join(" ")),
     combines: false,
   },

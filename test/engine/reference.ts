@@ -22,7 +22,7 @@ export function referenceParts(
     for (const { line, offset } of linesOf(input)) {
       computation.map(
         line,
-        (key, value) => partitions[partitionFor(key, reduceTasks)]!.push({ key, value }),
+        (key, value) => partitions[partitionFor(key, reduceTasks)].push({ key, value }),
         offset,
       );
     }
@@ -32,9 +32,9 @@ export function referenceParts(
     // The sort is stable: the values of a key stay in input order.
     records.sort((a, b) => compareKeys(a.key, b.key));
     for (let at = 0; at < records.length;) {
-      const { key } = records[at]!;
+      const { key } = records[at];
       let end = at;
-      while (end < records.length && compareKeys(records[end]!.key, key) === 0) end++;
+      while (end < records.length && compareKeys(records[end].key, key) === 0) end++;
       const values = records.slice(at, end).map(({ value }) => value);
       computation.reduce(key, values, (outKey, outValue) => (text += textRecord(outKey, outValue)));
       at = end;
@@ -70,7 +70,7 @@ function compareKeys(a: Key, b: Key): number {
   if (a instanceof Uint8Array) return Buffer.compare(a, b as Uint8Array);
   const other = b as readonly Key[];
   for (let i = 0; i < Math.min(a.length, other.length); i++) {
-    const order = compareKeys(a[i]!, other[i]!);
+    const order = compareKeys(a[i], other[i]);
     if (order !== 0) return order;
   }
   return a.length - other.length;

@@ -283,7 +283,7 @@ export class GroupCollector implements Collector {
     return written;
   }
 
-  *#values(first: number): Generator<unknown> {
+  *#values(first: number): Generator {
     const { bytes, view } = this.#arena;
     for (let link = first; link !== 0; link = view.getInt32(link)) {
       yield decodeValue(bytes, link + linkBytes, link + linkBytes + view.getInt32(link + 4));

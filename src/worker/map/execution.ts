@@ -9,6 +9,7 @@ import { MapReduceError, type Source } from "../../shared/job/errors.ts";
 import type { Emit, MapContext } from "../../shared/registry/functions.ts";
 import { lookUp } from "../../shared/registry/registry.ts";
 import type { MapReport } from "../../shared/messages/messages.ts";
+import { asError } from "../executor/as-error.ts";
 import { ExecutionContext } from "../executor/context.ts";
 import { CounterSet } from "../executor/counters.ts";
 import type { ExecutionHooks, LoadedJob } from "../executor/execution.ts";
@@ -224,7 +225,7 @@ class MapExecution {
   async #callUser<T>(call: () => T | Promise<T>): Promise<T> {
     try {
       const result = await call();
-      if (this.#emitFailure !== undefined) throw this.#emitFailure;
+      if (this.#emitFailure !== undefined) throw asError(this.#emitFailure);
       return result;
     } catch (error) {
       throw asUserError(error);

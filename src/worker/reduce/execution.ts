@@ -11,7 +11,7 @@ import { SegmentLostError, type ExecutionHooks, type LoadedJob } from "../execut
 import type { ReduceRequest, SegmentSource } from "../executor/protocol.ts";
 import { userError } from "../executor/user-error.ts";
 import { SegmentFile } from "../shuffle/segment-file.ts";
-import { asError } from "./as-error.ts";
+import { asError } from "../executor/as-error.ts";
 import { copyGroup, sumGroup, type ReduceGroup } from "./built-in.ts";
 import { Groups } from "./groups.ts";
 import { keyText } from "./key-text.ts";

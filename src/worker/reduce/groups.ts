@@ -4,7 +4,7 @@
 import type { Key } from "../../shared/registry/functions.ts";
 import { decodeKey } from "../../shared/keys/codec.ts";
 import { decodeValue } from "../../shared/values/codec.ts";
-import { asError } from "./as-error.ts";
+import { asError } from "../executor/as-error.ts";
 import type { Merge } from "./merge.ts";
 
 /**

@@ -1,3 +1,5 @@
+// Holds the encoding of keys to their order and the hash to its documentation, over random keys.
+
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { decodeKey, encodeKey } from "../../../src/shared/keys/codec.ts";

@@ -1,3 +1,5 @@
+// Holds the encoding of values to bringing back what went in, or refusing it by its path.
+
 import { isDeepStrictEqual } from "node:util";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";

@@ -1,3 +1,5 @@
+// Holds collectors and spills to what a sort of plain pairs gives, whatever the memory.
+
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

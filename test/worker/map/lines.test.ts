@@ -1,3 +1,5 @@
+// Holds the reading of lines to reading each exactly once, wherever a file is cut.
+
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

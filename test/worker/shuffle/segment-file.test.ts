@@ -1,3 +1,5 @@
+// Holds segment files to counting only when whole: every cut and every flipped bit of the index is found.
+
 import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -13,18 +13,22 @@ export interface Interrupt extends Disposable {
   readonly status: number | undefined;
 }
 
-/** Listens until disposed. `atOnce` restores the terminal before the second signal ends the process. */
-export function onInterrupt(atOnce: () => void): Interrupt {
+/**
+ * Listens until disposed.
+ * @param first tells the user, with a line of text, what the first signal does
+ * @param second restores the terminal before the second one ends the process
+ */
+export function onInterrupt(first: (text: string) => void, second: () => void): Interrupt {
   const abort = new AbortController();
   let status: number | undefined;
   const receive = (signal: NodeJS.Signals): void => {
     if (status !== undefined) {
-      atOnce();
+      second();
       // oxlint-disable-next-line unicorn/no-process-exit -- asked for twice: nothing is waited for
       process.exit(status);
     }
     status = 128 + constants.signals[signal];
-    process.stderr.write("cancelling; once more ends at once\n");
+    first("cancelling; once more ends at once");
     abort.abort(new MapReduceError("JOB_CANCELLED", `cancelled by ${signal}`));
   };
   for (const signal of signals) process.on(signal, receive);

@@ -52,7 +52,11 @@ export async function runJob(path: string, options: RunOptions): Promise<number>
   }
   const write = takeStdout();
   let display: ProgressDisplay | undefined;
-  using interrupt = onInterrupt(() => display?.stop());
+  const tell = (text: string): void => {
+    if (display === undefined) process.stderr.write(`${text}\n`);
+    else display.line(text);
+  };
+  using interrupt = onInterrupt(tell, () => display?.stop());
   try {
     const { specification, bundle } = await loadJobFile(path, interrupt.signal);
     if (options.plan) {

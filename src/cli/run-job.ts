@@ -1,6 +1,6 @@
 // Owns what `mapreduce run` does: job file, options, plan or job, result. Bundling, running and drawing are others' work.
 
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { createReadStream } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -17,6 +17,7 @@ import { applyJobOptions, type JobOptions } from "./job-options.ts";
 import { createProgressDisplay, type ProgressDisplay, type ProgressMode } from "./progress.ts";
 import { takeStdout, type WriteResult } from "./stdout.ts";
 import { tellSummary } from "./summary.ts";
+import { makeDirectory } from "../shared/storage/files/make-directory.ts";
 
 /** What `run` takes beside the job's own options. */
 export interface RunOptions extends JobOptions {
@@ -110,7 +111,7 @@ async function runToDirectory(run: Run): Promise<number> {
 /** The output directory is one of its own, gone when its files have been written to stdout. */
 async function runToStdout(run: Run): Promise<number> {
   const scratch = run.options.scratch ?? tmpdir();
-  await mkdir(scratch, { recursive: true });
+  await makeDirectory(scratch);
   const directory = await mkdtemp(join(scratch, "mapreduce-output-"));
   try {
     const result = await execute(run, { ...run.options, output: join(directory, "output") });

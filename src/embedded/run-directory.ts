@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { MapReduceError } from "../shared/job/errors.ts";
 import type { JobId } from "../shared/job/ids.ts";
 import { isAlive, thisProcess } from "../worker/process-identity.ts";
+import { makeDirectory } from "../shared/storage/files/make-directory.ts";
 
 /** A run's own folder. */
 export interface RunDirectory {
@@ -26,7 +27,7 @@ export async function makeRunDirectory(scratchDirectory: string, jobId: JobId): 
   const { pid, start } = thisProcess();
   const path = join(runs, [jobId, pid, ...start.split(" ")].join("~"));
   try {
-    if ((await mkdir(runs, { recursive: true })) !== undefined) await chmod(runs, 0o1777);
+    if ((await makeDirectory(runs)) !== undefined) await chmod(runs, 0o1777);
     await mkdir(path, { mode: 0o700 });
     await sweep(runs);
   } catch (cause) {

@@ -16,6 +16,7 @@ import { join, resolve } from "node:path";
 import { MapReduceError } from "../shared/job/errors.ts";
 import type { AttemptRef, ExecutionId, Incarnation, JobId } from "../shared/job/ids.ts";
 import { isAlive, thisProcess, type ProcessIdentity } from "./process-identity.ts";
+import { makeDirectory } from "../shared/storage/files/make-directory.ts";
 
 /** A worker with less free disk than this is unfit: not even a small map's output is sure to find room. */
 const minFreeBytes = 16 * 2 ** 20;
@@ -190,7 +191,7 @@ function checked(id: string): string {
 
 /** A folder for all users of the machine, each of whom can remove only what is theirs. */
 async function makeShared(folder: string): Promise<void> {
-  if ((await mkdir(folder, { recursive: true })) !== undefined) await chmod(folder, 0o1777);
+  if ((await makeDirectory(folder)) !== undefined) await chmod(folder, 0o1777);
 }
 
 /** Runs a step on the scratch disk; what it throws becomes SCRATCH_UNUSABLE. */

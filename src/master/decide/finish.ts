@@ -3,6 +3,7 @@
 
 import type { MapReduceError } from "../../shared/job/errors.ts";
 import type { JobError, JobResult, JobState, TaskTimes } from "../../shared/job/result.ts";
+import { progressOf } from "./announce.ts";
 import type { Effect } from "./events.ts";
 import { cancelAttempt } from "./issue.ts";
 import { newTasks, type Job, type MasterState, type Tasks } from "./state.ts";
@@ -15,6 +16,7 @@ export function commitWhenDone(state: MasterState, job: Job, effects: Effect[]):
   if (job.state !== "running" || job.reduce.done < job.reduce.count) return;
   job.state = "committing";
   cancelLive(state, job, effects);
+  effects.push({ kind: "AnnounceProgress", jobId: job.id, progress: progressOf(state, job) });
   const pending = job.pending.flatMap((each) => each ?? []);
   effects.push({ kind: "CommitJob", jobId: job.id, pending, result: resultOf(state, job, "succeeded") });
 }

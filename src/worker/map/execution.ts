@@ -1,7 +1,6 @@
 // Owns one map execution: reads the records of its splits, calls the mapper for each, and leaves one segment file.
 // Everything that happens for each record is in the loop below and in Collector.add; neither makes an object or a promise.
 
-import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { counterNames } from "../../shared/job/counters.ts";
 import type { Split } from "../../shared/job/document.ts";
@@ -19,6 +18,7 @@ import { GroupCollector, hashPartition, PairCollector, SumCollector, type Collec
 import { LineBlocks, lineEnd } from "./lines.ts";
 import { SpillingOutput } from "./spill.ts";
 import { openMapper, userCombiner, userPartition, type OpenMapper } from "./user-functions.ts";
+import { makeDirectorySync } from "../../shared/storage/files/make-directory.ts";
 
 /** The share of an executor's memory that emitted records may take before they are spilled; sorting takes up to as much again. */
 const collectorShare = 0.25;
@@ -83,7 +83,7 @@ class MapExecution {
   }
 
   #finish(inputBytes: number): MapReport {
-    mkdirSync(dirname(this.#request.segmentFile), { recursive: true });
+    makeDirectorySync(dirname(this.#request.segmentFile));
     // A combiner runs while records are written: its errors are the user's.
     const output = this.#guard(() => this.#output.finish(this.#request.segmentFile));
     const counters = this.#counters;

@@ -1,7 +1,7 @@
 // Owns one pending output on a file system: a file below `<output>/_temporary/<job id>/` that nobody takes for a result
 // before the master commits it. It writes synchronously, in large blocks.
 
-import { closeSync, mkdirSync, openSync, unlinkSync, writeSync } from "node:fs";
+import { closeSync, openSync, unlinkSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { openRecordWriter } from "../../shared/formats/output-format.ts";
@@ -11,6 +11,7 @@ import type { JobDocument } from "../../shared/job/document.ts";
 import { MapReduceError } from "../../shared/job/errors.ts";
 import type { PendingOutput } from "../../shared/storage/storage.ts";
 import type { ExecutionRequest } from "../executor/protocol.ts";
+import { makeDirectorySync } from "../../shared/storage/files/make-directory.ts";
 
 /** Names of part files have at least this many digits. */
 const minDigits = 5;
@@ -40,7 +41,7 @@ export class PendingFile {
     this.#buffer = new OutputBuffer((bytes) => this.#write(bytes));
     this.records = openRecordWriter(document.outputFormat, this.#buffer);
     this.#fd = this.#try("made", () => {
-      mkdirSync(dirname(this.#path), { recursive: true });
+      makeDirectorySync(dirname(this.#path));
       return openSync(this.#path, "w");
     });
   }

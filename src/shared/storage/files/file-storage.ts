@@ -3,12 +3,13 @@
 
 import { randomUUID } from "node:crypto";
 import type { Stats } from "node:fs";
-import { link, mkdir, open, rename, rm, rmdir, stat, writeFile, type FileHandle } from "node:fs/promises";
+import { link, open, rename, rm, rmdir, stat, writeFile, type FileHandle } from "node:fs/promises";
 import { dirname } from "node:path";
 import { MapReduceError, type ErrorCode } from "../../job/errors.ts";
 import type { PendingOutput, Storage, StoredFile } from "../storage.ts";
 import { childFileUrl, parentFileUrl, pathOfFileUrl, trimFileUrl } from "./file-url.ts";
 import { errorCodeOf, isGone, temporaryName, walk } from "./walk.ts";
+import { makeDirectory } from "./make-directory.ts";
 
 export interface FileStorageOptions {
   /**
@@ -91,7 +92,7 @@ export class FileStorage implements Storage {
   async checkWritable(url: string): Promise<void> {
     const path = pathOfFileUrl(url);
     try {
-      const firstMade = await mkdir(path, { recursive: true });
+      const firstMade = await makeDirectory(path);
       await this.#viaTemporary(`${path}/x`, new Uint8Array(1), () => Promise.resolve());
       if (firstMade !== undefined) await removeEmptyDirectories(path, dirname(firstMade));
     } catch (cause) {
@@ -127,7 +128,7 @@ export class FileStorage implements Storage {
       }
       await this.#sync(from);
       // The directory is synced by the write of the manifest, which comes last.
-      await mkdir(dirname(to), { recursive: true });
+      await makeDirectory(dirname(to));
       await rename(from, to);
     });
   }
@@ -147,7 +148,7 @@ export class FileStorage implements Storage {
     place: (temporary: string) => Promise<T>,
   ): Promise<T> {
     const directory = dirname(path);
-    const firstMade = await mkdir(directory, { recursive: true });
+    const firstMade = await makeDirectory(directory);
     const temporary = `${directory}/${temporaryName(randomUUID())}`;
     try {
       await writeFile(temporary, bytes, { flag: "wx", flush: this.#durability === "synced" });

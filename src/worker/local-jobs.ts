@@ -1,6 +1,6 @@
 // Owns what a worker has of each job it works on: its document and bundle, brought here once and checked by their hash.
 
-import { createHash } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { rename, writeFile } from "node:fs/promises";
 import type { HashedFile, JobDocument } from "../shared/job/document.ts";
 import { MapReduceError } from "../shared/job/errors.ts";
@@ -50,7 +50,8 @@ export class LocalJobs {
     const bundle = await this.#readHashed(document.bundle, `bundle of job ${jobId}`);
     await made;
     const bundlePath = this.#scratch.bundlePath(jobId, document.bundle.sha256);
-    const unfinished = `${bundlePath}.${process.pid}`;
+    // Two workers of one process may share the scratch directory.
+    const unfinished = `${bundlePath}.${randomUUID()}`;
     try {
       await writeFile(unfinished, bundle);
       await rename(unfinished, bundlePath);

@@ -234,10 +234,13 @@ export class Performer {
   async #release(jobId: JobId): Promise<void> {
     const { storage, storageRoot, workers } = this.#options;
     const job = this.#known(jobId);
+    const { planned } = job;
     job.live = false;
     job.planned = undefined;
     const message: Message = { kind: "ReleaseJob", jobId, ...this.#signature };
     await Promise.all(Array.from(workers(), (worker) => this.#order(worker, message)));
+    // A job that is cancelled while it is planned: its plan must not come after what is removed here.
+    await planned?.catch(() => {});
     const kept = resultUrl(storageRoot, jobId);
     await this.#retried(async () => {
       for await (const { url } of storage.list(jobDirectory(storageRoot, jobId))) {

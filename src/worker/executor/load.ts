@@ -12,6 +12,8 @@ import { ownModule } from "./package-files.ts";
 import type { LoadRequest } from "./protocol.ts";
 import { userError } from "./user-error.ts";
 
+const stackFrames = 50;
+
 /**
  * Evaluates the job's bundle; `mapreduce-fleet` in it is the running package. The bundle's folder is its current directory.
  * @throws MapReduceError BUNDLE_INVALID when its SHA-256 is not the document's
@@ -28,6 +30,8 @@ export async function loadJob(request: LoadRequest): Promise<LoadedJob> {
       url === bundleUrl ? { format: "module", source, shortCircuit: true } : next(url, context),
   });
   process.setSourceMapsEnabled(true);
+  // What emit refuses is found deep in a value: the user's frame must still be on the stack.
+  Error.stackTraceLimit = stackFrames;
   process.chdir(dirname(bundlePath));
   try {
     await import(bundleUrl);

@@ -41,13 +41,32 @@ export function userStack(thrown: unknown): string {
 function ownStack(error: unknown): string {
   const stack = isError(error) ? error.stack : undefined;
   if (typeof stack !== "string") return describe(error);
-  return stack.split("\n").filter(isTheirs).join("\n");
+  return theirLines(stack.split("\n")).join("\n");
+}
+
+/**
+ * What is the user's of a stack: frames of ours above theirs are what they called, and the first of ours below theirs is what
+ * called them, where their part ends.
+ */
+function theirLines(lines: readonly string[]): string[] {
+  const theirs: string[] = [];
+  let inTheirs = false;
+  for (const line of lines) {
+    const location = locationOf(line);
+    if (location === undefined) theirs.push(line);
+    else if (isOurs(location)) {
+      if (inTheirs) break;
+    } else if (!location.startsWith("node:")) {
+      theirs.push(line);
+      inTheirs = true;
+    }
+  }
+  return theirs;
 }
 
 /** A frame is "    at name (location)" or "    at location"; every other line is part of the message. */
-function isTheirs(line: string): boolean {
-  const location = /^ {4}at (?:.*? \()?(?:async )?(.*)/.exec(line)?.[1];
-  return location === undefined || !(location.startsWith("node:") || isOurs(location));
+function locationOf(line: string): string | undefined {
+  return /^ {4}at (?:.*? \()?(?:async )?(.*)/.exec(line)?.[1];
 }
 
 function describe(thrown: unknown): string {

@@ -14,6 +14,7 @@ import { MapReduceError, toFailure, type Failure, type Source } from "../../shar
 import type { JobId } from "../../shared/job/ids.ts";
 import type { MapReport, ReduceReport } from "../../shared/messages/messages.ts";
 import type { OrphanGuard } from "./guard.ts";
+import { heapBytes, heapOptions } from "./memory.ts";
 import { readLines } from "./output-lines.ts";
 import { moduleUrl } from "./package-files.ts";
 import {
@@ -50,8 +51,6 @@ export interface RunOptions {
   readonly onProgress: (fraction: number) => void;
 }
 
-/** The share of an executor's memory that V8's heap may take; the rest is for record buffers, user Buffers and Node itself. */
-const heapShare = 0.5;
 /** How often resident memory is looked at: a Buffer-filling loop takes about 100 MB in this time. */
 const memoryCheckMs = 50;
 /** How long user code may take to heed an abort before it is killed. */
@@ -91,7 +90,7 @@ export class ExecutorProcess {
     this.#child = fork(moduleUrl("worker/executor/main"), {
       cwd: options.directory,
       env: explicitEnvironment(),
-      execArgv: [`--max-old-space-size=${Math.floor(heapLimit(options.memory) / 2 ** 20)}`],
+      execArgv: heapOptions(options.memory),
       stdio: ["ignore", "pipe", "pipe", "ipc"],
       // A process group of its own: it is killed with all that user code started, and a terminal's Ctrl-C is not its.
       detached: true,
@@ -265,7 +264,7 @@ export class ExecutorProcess {
 
   #endedFailure({ request }: Run, how: string): Failure {
     if (this.#heapExhausted && how === "SIGABRT") {
-      const found = `heap of ${mebibytes(heapLimit(this.memory))} exhausted, with memory ${mebibytes(this.memory)}`;
+      const found = `heap of ${mebibytes(heapBytes(this.memory))} exhausted, with memory ${mebibytes(this.memory)}`;
       return { code: "OUT_OF_MEMORY", message: `${nameOf(request)}: out of memory: ${found}` };
     }
     return {
@@ -278,11 +277,6 @@ export class ExecutorProcess {
 /** "map task m3 attempt 1": the subject of an execution's errors. */
 export function nameOf({ kind, taskId, attempt }: ExecutionRequest): string {
   return `${kind} task ${taskId} attempt ${attempt}`;
-}
-
-/** Bytes that V8's heap may take of an executor's memory. */
-function heapLimit(memory: number): number {
-  return memory * heapShare;
 }
 
 function timeoutFailure(request: ExecutionRequest, timeoutMs: number): Failure {

@@ -38,6 +38,8 @@ export interface Collector {
   readonly count: number;
   /** Writes every partition's segment, ending each, and forgets all records; returns how many were written. */
   write(writer: SegmentWriter): number;
+  /** Gives the memory back. The collector takes no record afterwards. */
+  free(): void;
 }
 
 /** Ends segments until `partition` is the one being written. */
@@ -74,6 +76,10 @@ export class PairCollector implements Collector {
     const valueLength = arena.putValue(value, arena.used + arena.keyLength);
     this.#entries.fields[entry * entryWidth + fieldFirst] = valueLength;
     arena.used += arena.keyLength + valueLength;
+  }
+
+  free(): void {
+    this.#arena.free();
   }
 
   write(writer: SegmentWriter): number {
@@ -143,6 +149,10 @@ export class SumCollector implements Collector {
     const added = this.#table.add(this.#choosePartition(key, arena.keyHash));
     this.#table.entries.floats[added * 4 + 2] = value;
     arena.used += arena.keyLength;
+  }
+
+  free(): void {
+    this.#arena.free();
   }
 
   write(writer: SegmentWriter): number {
@@ -243,6 +253,10 @@ export class GroupCollector implements Collector {
     else arena.view.setInt32(fields[at + fieldSecond], link);
     fields[at + fieldSecond] = link;
     this.#count++;
+  }
+
+  free(): void {
+    this.#arena.free();
   }
 
   write(writer: SegmentWriter): number {

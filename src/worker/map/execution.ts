@@ -12,6 +12,7 @@ import { asError } from "../executor/as-error.ts";
 import { ExecutionContext } from "../executor/context.ts";
 import { CounterSet } from "../executor/counters.ts";
 import type { ExecutionHooks, LoadedJob } from "../executor/execution.ts";
+import { collectorBytes } from "../executor/memory.ts";
 import type { MapRequest } from "../executor/protocol.ts";
 import { userError } from "../executor/user-error.ts";
 import { GroupCollector, hashPartition, PairCollector, SumCollector, type Collector } from "./collector.ts";
@@ -19,9 +20,6 @@ import { LineBlocks, lineEnd } from "./lines.ts";
 import { SpillingOutput } from "./spill.ts";
 import { openMapper, userCombiner, userPartition, type OpenMapper } from "./user-functions.ts";
 import { makeDirectorySync } from "../../shared/storage/files/make-directory.ts";
-
-/** The share of an executor's memory that emitted records may take before they are spilled; sorting takes up to as much again. */
-const collectorShare = 0.25;
 
 /**
  * Runs a map execution and leaves its segment file.
@@ -117,7 +115,7 @@ class MapExecution {
       collector = new GroupCollector(maxKeyBytes, reduceTasks, choosePartition, combine);
     }
     return new SpillingOutput(collector, {
-      budgetBytes: this.#request.collectorBytes ?? Math.floor(document.memory * collectorShare),
+      budgetBytes: this.#request.collectorBytes ?? collectorBytes(document.memory),
       scratchDirectory: this.#request.scratchDirectory,
       reduceTasks,
       equalKeys: sums ? "sum" : "keep",

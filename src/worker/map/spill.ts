@@ -63,8 +63,10 @@ export class SpillingOutput {
       const writer = new SegmentWriter(temporary);
       records = this.#collector.write(writer);
       bytes = writer.close().bytes;
+      this.#collector.free();
     } else {
       if (this.#collector.count > 0) this.#spill();
+      this.#collector.free();
       ({ records, bytes } = this.#mergeInto(temporary));
     }
     renameSync(temporary, segmentFile);

@@ -8,6 +8,7 @@ import type { ReduceReport } from "../../shared/messages/messages.ts";
 import { ExecutionContext } from "../executor/context.ts";
 import { CounterSet } from "../executor/counters.ts";
 import { SegmentLostError, type ExecutionHooks, type LoadedJob } from "../executor/execution.ts";
+import { mergeBytes } from "../executor/memory.ts";
 import type { ReduceRequest, SegmentSource } from "../executor/protocol.ts";
 import { userError } from "../executor/user-error.ts";
 import { SegmentFile } from "../shuffle/segment-file.ts";
@@ -21,9 +22,6 @@ import { openMerge } from "./merge-passes.ts";
 import { PendingFile } from "./pending-file.ts";
 import type { Segment } from "./segment-reader.ts";
 import { findReducer, openReducer } from "./user-reducer.ts";
-
-/** The share of an executor's memory that blocks of merged segments may take; most of the rest is user code's. */
-const mergeShare = 0.25;
 
 /**
  * Runs a reduce execution and leaves its pending output.
@@ -64,7 +62,7 @@ class ReduceExecution {
     const segments = sources.map((source) => findSegment(source, partition));
     const shuffleBytes = segments.reduce((sum, { length }) => sum + length, 0);
     const merge = openMerge(segments, {
-      memoryBytes: Math.floor(document.memory * mergeShare),
+      memoryBytes: mergeBytes(document.memory),
       directory: scratchDirectory,
       onProgress: (read, total) => this.#progress(read / total),
     });

@@ -225,7 +225,7 @@ describe("an execution fails with the code and the stack of its cause when user 
       const all = new Map(); for (let i = 0; ; i++) all.set(i, { i });`);
     expect(failureOf(await run())).toEqual({
       code: "OUT_OF_MEMORY",
-      message: "map task m0 attempt 1: out of memory: heap of 128 MiB exhausted, with memory 256 MiB",
+      message: "map task m0 attempt 1: out of memory: heap of 96 MiB exhausted, with memory 256 MiB",
     });
     expect(lines).toEqual(["stderr: before", "stderr: ", "stderr: after"]);
   });

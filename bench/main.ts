@@ -8,6 +8,7 @@ import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import Table from "cli-table3";
+import { measureCore } from "./core.ts";
 import { writeCorpus } from "./corpus.ts";
 import { measure, type Measurement } from "./process-tree.ts";
 import { findWorkloads, type Workload } from "./workloads.ts";
@@ -19,7 +20,8 @@ const usage = `npm run bench -- [options]
   --runs N        runs of each contender (default 3)
   --slots N       slots of ours, threads of DuckDB (default: cores)
   --only REGEXP   workloads and contenders whose "workload: contender" it matches
-  --python PATH   an interpreter that may have DuckDB (default python3)`;
+  --python PATH   an interpreter that may have DuckDB (default python3)
+  --core          measure the master's core instead, at three sizes; --only is then of scheduling policies`;
 
 const { values: options } = parseArgs({
   options: {
@@ -30,6 +32,7 @@ const { values: options } = parseArgs({
     slots: { type: "string", default: String(availableParallelism()) },
     only: { type: "string", default: "" },
     python: { type: "string", default: "python3" },
+    core: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
 });
@@ -47,6 +50,7 @@ interface Outcome {
 
 async function main(): Promise<void> {
   if (options.help) return console.log(usage);
+  if (options.core) return measureCore(new RegExp(options.only));
   mkdirSync(folder, { recursive: true });
   const inputs = { corpus: prepareCorpus(), line: `${folder}line.txt` };
   writeFileSync(inputs.line, "the quick brown fox jumps over the lazy dog\n");

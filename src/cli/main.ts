@@ -6,6 +6,7 @@ import { Command, CommanderError } from "commander";
 import { addFleetCommands } from "./fleet-commands.ts";
 import { exitStatus, tellError } from "./errors.ts";
 import { addRunCommand } from "./run.ts";
+import { addSimulateCommand } from "./simulate.ts";
 
 /**
  * Runs one command line to its end.
@@ -38,6 +39,7 @@ function createProgram(end: (status: number) => void): Command {
     .version(packageVersion(), "-V, --version", "print the version")
     .addHelpText("after", "\nOf one command: mapreduce run --help");
   addRunCommand(program, end);
+  addSimulateCommand(program);
   addFleetCommands(program);
   return program;
 }

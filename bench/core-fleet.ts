@@ -56,8 +56,6 @@ interface Worker {
   readonly incarnation: string;
   readonly machine: string;
   readonly executions: Set<Execution>;
-  /** Tasks that were sent to it alone and that it has no room for yet. */
-  readonly dealt: { readonly map: Execution[]; readonly reduce: Execution[] };
   freeSlots: number;
   reduces: number;
   sequence: number;
@@ -92,7 +90,6 @@ export class Fleet {
       incarnation: `00000000-0000-4000-8000-${String(i).padStart(12, "0")}`,
       machine: `machine-${i}`,
       executions: new Set<Execution>(),
-      dealt: { map: [], reduce: [] },
       freeSlots: slots,
       reduces: 0,
       sequence: 0,
@@ -124,7 +121,7 @@ export class Fleet {
     while (!this.#over) {
       const next = this.#agenda.next();
       if (next === undefined || next.atMs > 86_400_000)
-        throw new Error("core: the job did not end in a day of virtual time");
+        throw new Error("core: job not over after a day of virtual time");
       this.#nowMs = next.atMs;
       next.act();
     }
@@ -163,14 +160,18 @@ export class Fleet {
       this.#later(() =>
         this.#tell({ kind: "JobPlanned", atMs, jobId, settings, mapTasks, reduceTasks, inputBytes }),
       );
-    } else if (effect.kind === "PublishTask") this.#deliver(effect);
+    } else if (effect.kind === "Propose")
+      throw new Error(`core: ${effect.event.kind} where nothing has failed`);
+    else if (effect.kind === "PublishTask") this.#deliver(effect);
     else if (effect.kind === "AnnounceMapOutputs") {
       this.#announcedPlaces += effect.workers.length;
       for (const { outputs } of effect.workers) this.#announcedOutputs += outputs.length;
-      if (this.#announcedOutputs === mapTasks) this.#later(() => this.#allFetched());
+      if (this.#announcedOutputs === mapTasks)
+        this.#later(() => this.#workers.forEach((worker) => this.#advanceAll(worker)));
     } else if (effect.kind === "CommitJob") this.#later(() => this.#tell({ kind: "Committed", atMs, jobId }));
     else if (effect.kind === "FinishJob") {
-      if (effect.result.state !== "succeeded") throw new Error(`core: the job ${effect.result.state}`);
+      if (effect.result.state !== "succeeded")
+        throw new Error(`core: job ${effect.result.state}, expected it to succeed`);
       this.#over = true;
     }
   }
@@ -188,19 +189,14 @@ export class Fleet {
       executionId: "",
       phase,
       number,
-      state: phase === "map" ? "running" : "fetching",
+      state: phase === "map" ? "waiting" : "fetching",
       fraction: 0,
       startedMs: 0,
       endsMs: 0,
     };
     const owner = to === null ? undefined : this.#byIncarnation.get(to);
-    if (owner === undefined) {
-      this.#queues[phase].push(execution);
-      this.#later(() => this.#serve(phase));
-    } else {
-      owner.dealt[phase].push(execution);
-      this.#later(() => this.#takeDealt(owner));
-    }
+    if (owner === undefined) this.#queues[phase].push(execution);
+    this.#later(() => (owner === undefined ? this.#serve(phase) : this.#take(owner, execution)));
   }
 
   /** Gives tasks of a shared queue to whoever has room. */
@@ -213,22 +209,20 @@ export class Fleet {
     }
   }
 
-  #takeDealt(worker: Worker): void {
-    for (const phase of ["map", "reduce"] as const) {
-      while (worker.dealt[phase].length > 0 && hasRoom(worker, phase))
-        this.#take(worker, worker.dealt[phase].shift()!);
-    }
-  }
-
+  /** What was sent to it alone a worker takes at once; it waits there for its slot. */
   #take(worker: Worker, task: Execution): void {
     const execution = { ...task, executionId: `${worker.incarnation}.${++worker.serial}` };
     worker.executions.add(execution);
-    if (execution.phase === "map") this.#start(worker, execution);
-    else {
-      worker.reduces++;
-      if (this.#announcedOutputs === this.#size.maps) this.#fetched(worker, execution);
-    }
+    if (execution.phase === "reduce") worker.reduces++;
+    this.#advance(worker, execution);
     this.#change(worker);
+  }
+
+  /** A reduce has fetched everything as soon as all is announced; a slot is waited for. */
+  #advance(worker: Worker, execution: Execution): void {
+    const announced = this.#announcedOutputs === this.#size.maps;
+    if (execution.state === "fetching" && announced) execution.state = "waiting";
+    if (execution.state === "waiting" && worker.freeSlots > 0) this.#start(worker, execution);
   }
 
   #start(worker: Worker, execution: Execution): void {
@@ -242,16 +236,8 @@ export class Fleet {
     this.#agenda.at(execution.endsMs, () => this.#end(worker, execution));
   }
 
-  #allFetched(): void {
-    for (const worker of this.#workers) {
-      for (const execution of worker.executions)
-        if (execution.phase === "reduce") this.#fetched(worker, execution);
-    }
-  }
-
-  #fetched(worker: Worker, execution: Execution): void {
-    if (execution.state === "fetching") execution.state = "waiting";
-    if (execution.state === "waiting" && worker.freeSlots > 0) this.#start(worker, execution);
+  #advanceAll(worker: Worker): void {
+    for (const execution of worker.executions) this.#advance(worker, execution);
   }
 
   #end(worker: Worker, execution: Execution): void {
@@ -270,12 +256,11 @@ export class Fleet {
     };
     if (phase === "reduce") worker.reduces--;
     this.#tell({ kind: "Reported", atMs: this.#nowMs, report });
-    for (const other of worker.executions) if (other.state === "waiting") this.#fetched(worker, other);
+    this.#advanceAll(worker);
     this.#hungry.map.push(worker);
     this.#hungry.reduce.push(worker);
     this.#serve("reduce");
     this.#serve("map");
-    this.#takeDealt(worker);
     this.#change(worker);
   }
 

@@ -5,6 +5,7 @@ import { masterQueue } from "../shared/broker/topology.ts";
 import type { Incarnation } from "../shared/job/ids.ts";
 import type { Storage } from "../shared/storage/storage.ts";
 import { decide } from "./decide/decide.ts";
+import { resume } from "./decide/resume.ts";
 import { newMasterState } from "./decide/state.ts";
 import type { Journal } from "./journal/journal.ts";
 import { Loop } from "./loop.ts";
@@ -57,9 +58,11 @@ export async function startMaster(options: MasterOptions): Promise<Master> {
     if (event.kind === "JobSubmitted") performer.know(event.jobId, event.document, undefined);
     decide(state, event);
   }
+  // Goes on where the journal ends: times never go back, whoever is the master.
+  const sinceMs = clock() - state.nowMs;
   const loop = new Loop({
     decide: (event) => decide(state, event),
-    clock,
+    clock: () => clock() - sinceMs,
     append: (lasting) => journal.append(lasting),
     perform: (effect) => performer.perform(effect),
     onFailure,
@@ -68,6 +71,7 @@ export async function startMaster(options: MasterOptions): Promise<Master> {
   const consumer = await broker.consume(masterQueue, room, (message, delivery) =>
     receiver.receive(message, delivery),
   );
+  for (const effect of resume(state)) performer.perform(effect).catch(onFailure);
   const ticker = setInterval(() => {
     // A failed loop has told so already.
     loop.offer({ kind: "Tick" }).catch(() => {});

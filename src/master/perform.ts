@@ -73,6 +73,8 @@ export class Performer {
   /** Resolves when the effect is performed, or has been begun where it answers with an event. */
   async perform(effect: Effect): Promise<void> {
     switch (effect.kind) {
+      case "Propose":
+        return await this.#options.offer(effect.event);
       case "PlanJob":
         return this.#begin(this.#plan(effect.jobId));
       case "AcceptJob":
@@ -210,7 +212,11 @@ export class Performer {
   async #finish(jobId: JobId, result: JobResult): Promise<void> {
     const { storage, storageRoot } = this.#options;
     const url = resultUrl(storageRoot, jobId);
-    if (result.state !== "succeeded") {
+    const { state } = result;
+    const finished: EventMessage = { kind: "JobFinished", jobId, state, resultUrl: url, ...this.#signature };
+    // By the master before this one: what the job left is cleared, and what it was planned by may be gone.
+    if ((await this.#retried(() => storage.size(url))) !== undefined) return await this.#announce(finished);
+    if (state !== "succeeded") {
       // A job that could not be planned has written nothing.
       const place = (await this.#known(jobId).planned?.catch(() => undefined))?.plan.place;
       if (place !== undefined) {
@@ -220,8 +226,7 @@ export class Performer {
     }
     const placed = { ...result, outputs: await this.#placed(jobId, result) };
     await this.#retried(() => storage.write(url, new TextEncoder().encode(JSON.stringify(placed))));
-    const { state } = result;
-    await this.#announce({ kind: "JobFinished", jobId, state, resultUrl: url, ...this.#signature });
+    await this.#announce(finished);
   }
 
   /** The core knows outputs by their names; the output place is the document's. */

@@ -9,11 +9,6 @@ import type { Job, MasterState, Tasks } from "./state.ts";
 /** Map outputs in one announcement: some 120 bytes each, an eighth of the largest message. */
 const maxBatch = 256;
 
-/** A map output is ready and not announced yet. */
-export function noteReady(job: Job, map: number): void {
-  job.unannounced.push(map);
-}
-
 /** Announces all that is ready; outputs of workers whose place is not known yet wait for it. */
 export function announceOutputs(state: MasterState, job: Job, effects: Effect[]): void {
   const ready = job.unannounced;
@@ -61,9 +56,7 @@ export function progressOf(state: MasterState, job: Job): Progress {
   const { counters } = job;
   const map = phaseOf(job.map);
   const reduce = phaseOf(job.reduce);
-  const begun =
-    job.reduce.done +
-    [...job.reduce.live.values()].filter((each) => each.some(({ running }) => running)).length;
+  const begun = job.reduce.done + job.reduce.running;
   return {
     jobId: job.id,
     map,
@@ -82,7 +75,7 @@ function phaseOf(tasks: Tasks): PhaseProgress {
   let running = 0;
   let parts = 0;
   for (const attempts of tasks.live.values()) {
-    if (attempts.some((each) => each.running)) running++;
+    if (attempts.some(({ runningMs }) => runningMs !== undefined)) running++;
     parts += attempts.reduce((most, { fraction }) => Math.max(most, fraction), 0);
   }
   const fraction = tasks.count === 0 ? 0 : Math.min(1, (tasks.done + parts) / tasks.count);

@@ -2,15 +2,18 @@
 // It has no clock, does no I/O, draws no random number and awaits nothing: the same events give the same state and effects.
 
 import { fromFailure } from "../../shared/job/errors.ts";
+import { taskId } from "../../shared/job/ids.ts";
 import { announceOutputs, progressOf } from "./announce.ts";
 import { issueBackups } from "./backup.ts";
 import type { Effect, MasterEvent } from "./events.ts";
 import { cancelJob, commitWhenDone, failJob, forgetTasks, succeedJob } from "./finish.ts";
-import { giveTurns, issueTasks } from "./issue.ts";
+import { takeHeartbeat } from "./heartbeat.ts";
+import { issueTasks } from "./issue.ts";
 import { findSilence, loseWorker } from "./loss.ts";
 import { deadLettered, takeReport } from "./report.ts";
 import { newJob, newTasks, type MasterState } from "./state.ts";
-import { takeHeartbeat } from "./workers.ts";
+import { giveTurns } from "./waiting.ts";
+import { returnWorker } from "./workers.ts";
 
 /** Progress is told no more often than this. */
 const progressMs = 200;
@@ -39,6 +42,15 @@ export function decide(state: MasterState, event: MasterEvent): Effect[] {
       break;
     case "TaskDeadLettered":
       deadLettered(state, event, effects);
+      break;
+    case "TaskGivenUp": {
+      const { jobId, phase, number, failure } = event;
+      const job = state.jobs.get(jobId);
+      if (job?.state === "running") failJob(state, job, fromFailure(failure), taskId(phase, number), effects);
+      break;
+    }
+    case "WorkerReturned":
+      returnWorker(state, event.worker);
       break;
     case "WorkerLost":
       loseWorker(state, event.worker, effects);

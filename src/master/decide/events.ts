@@ -58,8 +58,18 @@ export type JournalledEvent = At &
         readonly attempt: number;
         readonly reason: string;
       }
-    /** A worker that has been silent for too long, found by the core itself on a Tick, is journalled as this. */
+    /** A worker has been silent for too long. Found by the core itself: proposed, then journalled, then decided about. */
     | { readonly kind: "WorkerLost"; readonly worker: Incarnation }
+    /** A worker that was lost speaks again. Proposed by the core. */
+    | { readonly kind: "WorkerReturned"; readonly worker: Incarnation }
+    /** A task has failed or was lost too often: its job fails. Proposed by the core. */
+    | {
+        readonly kind: "TaskGivenUp";
+        readonly jobId: JobId;
+        readonly phase: Phase;
+        readonly number: number;
+        readonly failure: Failure;
+      }
     | { readonly kind: "Committed"; readonly jobId: JobId }
     | { readonly kind: "CommitFailed"; readonly jobId: JobId; readonly failure: Failure }
   );
@@ -70,8 +80,16 @@ export type VolatileEvent = At &
 
 export type MasterEvent = JournalledEvent | VolatileEvent;
 
+/** What the core concludes from volatile events and must not forget: an event that it asks to be told. */
+export type ProposedEvent = Conclusion<JournalledEvent>;
+type Conclusion<E> = E extends { readonly kind: "WorkerLost" | "WorkerReturned" | "TaskGivenUp" }
+  ? Omit<E, "atMs">
+  : never;
+
 /** What the loop does for the core. Every effect may be performed twice without harm. */
 export type Effect =
+  /** Offer this event, so that it is journalled and decided about. */
+  | { readonly kind: "Propose"; readonly event: ProposedEvent }
   /** Read the document, check the output place, list inputs, cut splits; answer with JobPlanned or JobRefused. */
   | { readonly kind: "PlanJob"; readonly jobId: JobId }
   | { readonly kind: "AcceptJob"; readonly jobId: JobId }

@@ -5,7 +5,7 @@ import type { MapReduceError } from "../../shared/job/errors.ts";
 import type { JobError, JobResult, JobState, TaskTimes } from "../../shared/job/result.ts";
 import { progressOf } from "./announce.ts";
 import type { Effect } from "./events.ts";
-import { cancelAttempt } from "./issue.ts";
+import { cancelAttempt } from "./attempts.ts";
 import { newTasks, type Job, type MasterState, type Tasks } from "./state.ts";
 
 /** Jobs that are over and still answered for; the oldest are forgotten first. */
@@ -17,8 +17,13 @@ export function commitWhenDone(state: MasterState, job: Job, effects: Effect[]):
   job.state = "committing";
   cancelLive(state, job, effects);
   effects.push({ kind: "AnnounceProgress", jobId: job.id, progress: progressOf(state, job) });
+  effects.push(commitEffect(state, job));
+}
+
+/** The order to put a job's accepted output in place. */
+export function commitEffect(state: MasterState, job: Job): Effect {
   const pending = job.pending.flatMap((each) => each ?? []);
-  effects.push({ kind: "CommitJob", jobId: job.id, pending, result: resultOf(state, job, "succeeded") });
+  return { kind: "CommitJob", jobId: job.id, pending, result: resultOf(state, job, "succeeded") };
 }
 
 /** The commit is done. */
@@ -66,6 +71,9 @@ export function forgetTasks(state: MasterState, job: Job): void {
   job.map = newTasks("map", 0);
   job.reduce = newTasks("reduce", 0);
   job.outputs.length = 0;
+  job.missing.clear();
+  job.unreadable.clear();
+  job.givingUp = undefined;
   job.pending.length = 0;
   job.unannounced = [];
   job.countedMaps = new Uint8Array(0);
@@ -95,7 +103,7 @@ function endJob(
 function cancelLive(state: MasterState, job: Job, effects: Effect[]): void {
   for (const tasks of [job.map, job.reduce]) {
     for (const attempts of [...tasks.live.values()]) {
-      for (const attempt of [...attempts]) cancelAttempt(state, job, tasks, attempt, effects);
+      for (const attempt of attempts) cancelAttempt(state, job, tasks, attempt, effects);
     }
   }
 }

@@ -2,7 +2,7 @@
 // one, and every report of a job that is over, changes nothing.
 
 import { addCounters } from "../../shared/job/counters.ts";
-import { errorCodes, fromFailure, type Failure } from "../../shared/job/errors.ts";
+import { errorCodes, type Failure } from "../../shared/job/errors.ts";
 import { parseTaskId, taskId, type Incarnation, type Phase } from "../../shared/job/ids.ts";
 import type { LargestGroup } from "../../shared/job/result.ts";
 import type {
@@ -11,13 +11,14 @@ import type {
   AttemptSucceeded,
   MapOutputLost,
 } from "../../shared/messages/messages.ts";
-import { announceOutputs, noteReady } from "./announce.ts";
+import { announceOutputs } from "./announce.ts";
+import { cancelAttempt, endAttempt, liveAttempt, takeAttempt } from "./attempts.ts";
 import type { Effect } from "./events.ts";
-import { commitWhenDone, failJob } from "./finish.ts";
-import { cancelAttempt, endAttempt, issueAgain, tasksOf } from "./issue.ts";
-import { loseAttempt, mapOutputLost } from "./loss.ts";
+import { commitWhenDone } from "./finish.ts";
+import { giveUp, loseAttempt, mapOutputLost } from "./loss.ts";
 import { taskStates, type Attempt, type Job, type MasterState, type Tasks } from "./state.ts";
-import { takeAttempt, workerOf } from "./workers.ts";
+import { issueAgain, tasksOf } from "./waiting.ts";
+import { workerOf } from "./workers.ts";
 
 /** Heaviest keys that a result lists. */
 const maxLargestGroups = 10;
@@ -31,22 +32,26 @@ export function takeReport(state: MasterState, report: Report, effects: Effect[]
   const job = state.jobs.get(report.jobId);
   const task = parseTaskId(report.taskId);
   if (task === undefined) return;
-  if (job?.state !== "running") {
-    if (report.kind === "AttemptSucceeded") discard(report, effects);
+  const { phase, number } = task;
+  const tasks = job === undefined ? undefined : tasksOf(job, phase);
+  if (job?.state !== "running" || tasks === undefined || number >= tasks.count) {
+    // The accepted one may come again while the job is committed.
+    if (report.kind === "AttemptSucceeded" && !(job !== undefined && isAccepted(job, number, report)))
+      discard(report, effects);
     return;
   }
-  const tasks = tasksOf(job, task.phase);
-  if (task.number >= tasks.count) return;
-  const live = tasks.live.get(task.number)?.find(({ attempt }) => attempt === report.attempt);
+  tasks.attempts[number] = Math.max(tasks.attempts[number], report.attempt);
   switch (report.kind) {
-    case "AttemptLeased":
-      if (live !== undefined) takeAttempt(state, live, report.worker);
+    case "AttemptLeased": {
+      const live = liveAttempt(tasks, number, report.attempt);
+      if (live !== undefined) hold(state, live, report.worker);
       return;
+    }
     case "AttemptSucceeded":
-      succeed(state, job, tasks, task.number, live, report, effects);
+      succeed(state, job, tasks, number, report, effects);
       return;
     case "AttemptFailed":
-      if (live !== undefined) fail(state, job, tasks, live, report.failure, effects);
+      fail(state, job, tasks, number, report, effects);
       return;
     case "MapOutputLost":
       mapOutputLost(state, job, report, effects);
@@ -62,13 +67,18 @@ export function deadLettered(
   dead: { jobId: string; phase: Phase; number: number; attempt: number; reason: string },
   effects: Effect[],
 ): void {
+  const { phase, number, attempt, reason } = dead;
   const job = state.jobs.get(dead.jobId);
-  if (job?.state !== "running") return;
-  const tasks = tasksOf(job, dead.phase);
-  const live = tasks.live.get(dead.number)?.find(({ attempt }) => attempt === dead.attempt);
-  if (live === undefined) return;
-  const message = `${dead.phase} task ${dead.number} attempt ${dead.attempt}: its message was dead-lettered: ${dead.reason}`;
-  fail(state, job, tasks, live, { code: "BROKER_FAILED", message }, effects);
+  if (job?.state !== "running" || number >= tasksOf(job, phase).count) return;
+  const message = `${phase} task ${taskId(phase, number)} attempt ${attempt}: its message was dead-lettered: ${reason}`;
+  fail(
+    state,
+    job,
+    tasksOf(job, phase),
+    number,
+    { attempt, failure: { code: "BROKER_FAILED", message } },
+    effects,
+  );
 }
 
 function succeed(
@@ -76,34 +86,34 @@ function succeed(
   job: Job,
   tasks: Tasks,
   number: number,
-  live: Attempt | undefined,
   report: AttemptSucceeded,
   effects: Effect[],
 ): void {
+  const live = liveAttempt(tasks, number, report.attempt);
+  const runMs = live === undefined ? undefined : state.nowMs - (live.runningMs ?? live.takenMs);
   if (live !== undefined) {
-    takeAttempt(state, live, report.worker);
+    hold(state, live, report.worker);
     endAttempt(state, tasks, live);
   }
-  const isMap = report.report.phase === "map";
-  // The output of a lost worker can't be fetched; a reduce's lies in storage, where the worker does not matter.
-  const gone = isMap && state.lost.has(report.worker);
-  if (tasks.states[number] === taskStates.done || gone) {
+  const gone = report.report.phase === "map" && isGone(state, job, number, report);
+  const restored = !gone && job.missing.has(number) && tasks.phase === "map";
+  if ((tasks.states[number] === taskStates.done && !restored) || gone) {
     if (!isAccepted(job, number, report)) discard(report, effects);
     if (gone) issueAgain(state, job, tasks, number);
     return;
   }
-  for (const loser of [...(tasks.live.get(number) ?? [])]) cancelAttempt(state, job, tasks, loser, effects);
+  for (const loser of tasks.live.get(number) ?? []) cancelAttempt(state, job, tasks, loser, effects);
+  if (restored) job.missing.delete(number);
+  else tasks.done++;
   tasks.states[number] = taskStates.done;
-  tasks.done++;
   tasks.losses[number] = 0;
-  if (live !== undefined) {
-    tasks.durationsMs += state.nowMs - live.takenMs;
+  if (runMs !== undefined) {
+    tasks.durationsMs += runMs;
     tasks.durations++;
   }
   if (tasks.done === tasks.count) tasks.endedMs = state.nowMs;
   job.attempts.succeeded++;
   job.workers.add(report.worker);
-  job.changed = true;
   if (report.report.phase === "map") acceptMap(state, job, number, report, effects);
   else acceptReduce(state, job, number, report, effects);
 }
@@ -125,9 +135,10 @@ function acceptMap(
     const room = maxSkippedListed - job.skippedRecords.length;
     job.skippedRecords.push(...report.report.skippedRecords.slice(0, room));
   }
-  noteReady(job, map);
-  // What follows waits for the last one, and for the first: the others come with the next tick.
-  if (job.sequence === 0 || job.map.done === job.map.count) announceOutputs(state, job, effects);
+  job.unannounced.push(map);
+  // The first one and the last are told at once, the others with the next tick.
+  const isFirst = job.sequence === 0 && job.unannounced.length === 1;
+  if (isFirst || job.map.done === job.map.count) announceOutputs(state, job, effects);
 }
 
 function acceptReduce(
@@ -157,6 +168,16 @@ function holds(state: MasterState, incarnation: Incarnation, job: Job, map: numb
   else held.add(map);
 }
 
+/** A map's output can't be fetched from a lost worker, and one that a reduce could not read is not waited for by it. */
+function isGone(
+  state: MasterState,
+  job: Job,
+  map: number,
+  { worker, executionId }: AttemptSucceeded,
+): boolean {
+  return state.lost.has(worker) || job.unreadable.get(map)?.includes(executionId) === true;
+}
+
 /** Whether a report is the accepted one, come again. */
 function isAccepted(job: Job, number: number, { report, executionId }: AttemptSucceeded): boolean {
   if (report.phase === "map") return job.outputs[number]?.executionId === executionId;
@@ -169,28 +190,33 @@ function discard({ jobId, report }: AttemptSucceeded, effects: Effect[]): void {
   effects.push({ kind: "DiscardPending", jobId, pending: report.pendingOutputs });
 }
 
+/** Counts an attempt's failure once. Where that is one too many, or no other can help, the task is given up. */
 function fail(
   state: MasterState,
   job: Job,
   tasks: Tasks,
-  attempt: Attempt,
-  failure: Failure,
+  number: number,
+  { attempt, failure }: { readonly attempt: number; readonly failure: Failure },
   effects: Effect[],
 ): void {
+  const live = liveAttempt(tasks, number, attempt);
   if (failure.code === "ATTEMPT_LOST" || failure.code === "JOB_CANCELLED") {
-    loseAttempt(state, job, attempt, failure.message, effects);
+    if (live !== undefined) loseAttempt(state, job, live, failure.message, effects);
     return;
   }
-  endAttempt(state, tasks, attempt);
+  const failed = tasks.failed.get(number) ?? [];
+  if (failed.includes(attempt)) return;
+  tasks.failed.set(number, [...failed, attempt]);
+  if (live !== undefined) endAttempt(state, tasks, live);
   job.attempts.failed++;
-  job.changed = true;
-  const { number } = attempt;
   if (tasks.states[number] === taskStates.done) return;
-  const failures = ++tasks.failures[number];
   const maxAttempts = job.settings?.maxAttempts ?? 1;
-  if (errorCodes[failure.code].retry === "cannot help" || failures >= maxAttempts) {
-    failJob(state, job, fromFailure(failure), taskId(attempt.phase, number), effects);
-    return;
-  }
-  issueAgain(state, job, tasks, number);
+  if (errorCodes[failure.code].retry === "cannot help" || failed.length + 1 >= maxAttempts)
+    giveUp(job, tasks.phase, number, failure, effects);
+  else issueAgain(state, job, tasks, number);
+}
+
+function hold(state: MasterState, attempt: Attempt, incarnation: Incarnation): void {
+  if (!state.lost.has(incarnation)) workerOf(state, incarnation);
+  takeAttempt(state, attempt, incarnation);
 }

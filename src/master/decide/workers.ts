@@ -1,15 +1,12 @@
-// Owns what the master knows of workers: heartbeats are the whole truth about one, and the master reconciles. What a worker
-// should run and does not, by two heartbeats, is lost; what it runs and should not is cancelled.
+// Owns what the master knows of each worker: its place, its slots, whether it has room, whether it was lost.
 
-import { parseTaskId, type Incarnation } from "../../shared/job/ids.ts";
-import type { RunningExecution, WorkerHeartbeat } from "../../shared/messages/messages.ts";
-import type { Effect } from "./events.ts";
-import { tasksOf } from "./issue.ts";
-import { loseAttempt } from "./loss.ts";
-import { taskStates, type Attempt, type MasterState, type WorkerState } from "./state.ts";
+import { parseTaskId, type Incarnation, type Phase } from "../../shared/job/ids.ts";
+import type { WorkerHeartbeat } from "../../shared/messages/messages.ts";
+import { standInLine } from "../schedule/dealing.ts";
+import type { MasterState, WorkerState } from "./state.ts";
 
-/** Heartbeats that may miss an attempt: one can have been sent before the message arrived. */
-const maxMisses = 2;
+/** Lost workers that are remembered, so that their late reports are known for what they are. */
+const maxLostKept = 10_000;
 
 /** The worker of this incarnation; one that only its reports made known has no place yet. */
 export function workerOf(state: MasterState, incarnation: Incarnation): WorkerState {
@@ -22,90 +19,63 @@ export function workerOf(state: MasterState, incarnation: Incarnation): WorkerSt
     slots: 0,
     freeSlots: 0,
     takes: false,
-    lastSeenMs: state.nowMs,
+    lastSeenMs: state.heardMs,
+    room: { map: false, reduce: false },
+    doomed: false,
     attempts: new Set(),
-    dealt: 0,
+    dealt: { map: 0, reduce: 0 },
+    inTurn: { map: false, reduce: false },
     outputs: new Map(),
   };
   state.workers.set(incarnation, worker);
   return worker;
 }
 
-/** A worker has an attempt in its hands. */
-export function takeAttempt(state: MasterState, attempt: Attempt, incarnation: Incarnation): void {
-  if (attempt.worker === incarnation || attempt.ended) return;
-  if (attempt.worker !== null) state.workers.get(attempt.worker)?.attempts.delete(attempt);
-  attempt.worker = incarnation;
-  attempt.takenMs = state.nowMs;
-  attempt.misses = 0;
-  workerOf(state, incarnation).attempts.add(attempt);
-}
-
-/** Takes a heartbeat; its cost is that of the worker's own executions. */
-export function takeHeartbeat(state: MasterState, heartbeat: WorkerHeartbeat, effects: Effect[]): void {
-  const incarnation = heartbeat.worker;
-  if (heartbeat.sequence <= (state.workers.get(incarnation)?.sequence ?? 0)) return;
-  // One that was taken for lost and speaks again starts anew: its attempts and outputs were made elsewhere meanwhile.
+/** A worker that was lost speaks again. It starts anew: what it had was given to others meanwhile. */
+export function returnWorker(state: MasterState, incarnation: Incarnation): void {
   state.lost.delete(incarnation);
-  const worker = workerOf(state, incarnation);
-  placeWorker(state, worker, heartbeat);
-  worker.sequence = heartbeat.sequence;
-  worker.freeSlots = heartbeat.freeSlots;
-  worker.lastSeenMs = state.nowMs;
-  // Moves it to the end of the order of silence.
-  state.workers.delete(incarnation);
-  state.workers.set(incarnation, worker);
-  const listed = new Set<Attempt>();
-  for (const execution of heartbeat.executions) {
-    const attempt = attemptOf(state, execution);
-    if (attempt === undefined) cancelUnwanted(state, incarnation, execution, effects);
-    else {
-      takeAttempt(state, attempt, incarnation);
-      attempt.misses = 0;
-      attempt.fraction = execution.fraction;
-      attempt.running = execution.state === "running";
-      listed.add(attempt);
-    }
-  }
-  for (const attempt of [...worker.attempts]) {
-    if (listed.has(attempt) || ++attempt.misses < maxMisses) continue;
-    const job = state.jobs.get(attempt.jobId);
-    if (job !== undefined) loseAttempt(state, job, attempt, `worker ${incarnation} does not run it`, effects);
-  }
 }
 
-function placeWorker(state: MasterState, worker: WorkerState, heartbeat: WorkerHeartbeat): void {
+/** Takes a worker out of the counts of slots, machines and room. */
+export function forgetWorker(state: MasterState, worker: WorkerState): void {
+  const { machines } = state;
+  state.workers.delete(worker.incarnation);
+  if (worker.takes) state.slots -= worker.slots;
+  for (const phase of ["map", "reduce"] as const) noteRoom(state, worker, phase, false);
+  if (worker.place === undefined) return;
+  const left = (machines.get(worker.place.machine) ?? 1) - 1;
+  if (left === 0) machines.delete(worker.place.machine);
+  else machines.set(worker.place.machine, left);
+}
+
+/** @param sequence the latest heartbeat of it that was seen: a later one says that it lives */
+export function rememberLost(state: MasterState, incarnation: Incarnation, sequence: number): void {
+  state.lost.set(incarnation, Math.max(sequence, state.lost.get(incarnation) ?? 0));
+  const [oldest] = state.lost.keys();
+  if (state.lost.size > maxLostKept && oldest !== undefined) state.lost.delete(oldest);
+}
+
+/** Takes over what a heartbeat says of the worker itself. */
+export function placeWorker(state: MasterState, worker: WorkerState, heartbeat: WorkerHeartbeat): void {
   const { machine, address, scratchDirectory } = heartbeat;
-  if (worker.place === undefined) {
-    state.machines.set(machine, (state.machines.get(machine) ?? 0) + 1);
-    state.dealing.order.push(worker.incarnation);
-  }
+  if (worker.place === undefined) state.machines.set(machine, (state.machines.get(machine) ?? 0) + 1);
+  // Its machine can't change while it lives.
   worker.place = { machine: worker.place?.machine ?? machine, address, scratchDirectory };
   if (worker.takes) state.slots -= worker.slots;
   worker.slots = heartbeat.slots;
+  worker.freeSlots = heartbeat.freeSlots;
   worker.takes = !heartbeat.draining && heartbeat.unfit === null;
   if (worker.takes) state.slots += worker.slots;
+  const reduces = heartbeat.executions.filter(({ taskId }) => parseTaskId(taskId)?.phase === "reduce").length;
+  noteRoom(state, worker, "map", worker.takes && worker.freeSlots > 0);
+  noteRoom(state, worker, "reduce", worker.takes && reduces < worker.slots);
+  standInLine(state, worker);
 }
 
-function attemptOf(state: MasterState, { jobId, taskId, attempt }: RunningExecution): Attempt | undefined {
-  const job = state.jobs.get(jobId);
-  const task = parseTaskId(taskId);
-  if (job === undefined || task === undefined) return undefined;
-  return tasksOf(job, task.phase)
-    .live.get(task.number)
-    ?.find((each) => each.attempt === attempt);
-}
-
-/** An attempt that was given up goes on where its task still needs one: it may yet win. */
-function cancelUnwanted(
-  state: MasterState,
-  worker: Incarnation,
-  { jobId, taskId, attempt }: RunningExecution,
-  effects: Effect[],
-): void {
-  const task = parseTaskId(taskId);
-  if (task === undefined) return;
-  const job = state.jobs.get(jobId);
-  const wanted = job?.state === "running" && tasksOf(job, task.phase).states[task.number] !== taskStates.done;
-  if (!wanted) effects.push({ kind: "CancelAttempt", jobId, ...task, attempt, worker });
+function noteRoom(state: MasterState, worker: WorkerState, phase: Phase, room: boolean): void {
+  if (worker.room[phase] === room) return;
+  worker.room[phase] = room;
+  const all = state.room[phase];
+  if (room && all.workers === 0) all.sinceMs = state.heardMs;
+  all.workers += room ? 1 : -1;
 }

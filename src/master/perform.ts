@@ -211,29 +211,23 @@ export class Performer {
 
   async #finish(jobId: JobId, result: JobResult): Promise<void> {
     const { storage, storageRoot } = this.#options;
-    const url = resultUrl(storageRoot, jobId);
     const { state } = result;
+    const url = resultUrl(storageRoot, jobId);
     const finished: EventMessage = { kind: "JobFinished", jobId, state, resultUrl: url, ...this.#signature };
-    // By the master before this one: what the job left is cleared, and what it was planned by may be gone.
+    // Asked for at once: the job's release, which is under way too, waits for it, and removes what it is read from.
+    const planned = this.#planned(jobId);
+    const tried = planned.catch(() => undefined);
+    // By the master before this one, which had cleared what there was to clear.
     if ((await this.#retried(() => storage.size(url))) !== undefined) return await this.#announce(finished);
-    if (state !== "succeeded") {
-      // A job that could not be planned has written nothing.
-      const place = (await this.#known(jobId).planned?.catch(() => undefined))?.plan.place;
-      if (place !== undefined) {
-        this.#abandoned.set(jobId, place);
-        await this.#retried(() => abandonOutput(storage, place, jobId));
-      }
+    // A job that could not be planned has written nothing.
+    const place = state === "succeeded" ? undefined : (await tried)?.plan.place;
+    if (place !== undefined) {
+      this.#abandoned.set(jobId, place);
+      await this.#retried(() => abandonOutput(storage, place, jobId));
     }
-    const placed = { ...result, outputs: await this.#placed(jobId, result) };
+    const placed = { ...result, outputs: await placeOutputs(planned, result) };
     await this.#retried(() => storage.write(url, new TextEncoder().encode(JSON.stringify(placed))));
     await this.#announce(finished);
-  }
-
-  /** The core knows outputs by their names; the output place is the document's. */
-  async #placed(jobId: JobId, { outputs }: JobResult): Promise<JobResult["outputs"]> {
-    if (outputs.length === 0) return outputs;
-    const { document } = await this.#planned(jobId);
-    return outputs.map((output) => ({ ...output, url: `${document.output}/${output.url}` }));
   }
 
   async #release(jobId: JobId): Promise<void> {
@@ -288,4 +282,14 @@ export class Performer {
     if (job === undefined) throw new Error(`job ${jobId}: an effect for it came before it was submitted`);
     return job;
   }
+}
+
+/** The core knows outputs by their names; the output place is the document's. */
+async function placeOutputs(
+  planned: Promise<PlannedJob>,
+  { outputs }: JobResult,
+): Promise<JobResult["outputs"]> {
+  if (outputs.length === 0) return outputs;
+  const { document } = await planned;
+  return outputs.map((output) => ({ ...output, url: `${document.output}/${output.url}` }));
 }

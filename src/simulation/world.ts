@@ -6,6 +6,9 @@ import type { Ledger } from "./ledger.ts";
 import type { Random } from "./random.ts";
 import type { Faults, Scenario } from "./scenario.ts";
 
+/** The same for all that is not delayed by a fault: so that what one sender says arrives in its order, as brokers promise. */
+const latencyMs = 1;
+
 /** How a message may be treated: "any" fault, or only those after which it does arrive. */
 export type Carriage = "any" | "arrives";
 
@@ -42,7 +45,7 @@ export class World {
 
   #latencyMs(): number {
     const { random, faults } = this;
-    if (faults !== undefined && this.fails("delay")) return random.between(1, faults.longestDelayMs);
-    return random.between(0.2, 3);
+    if (faults !== undefined && this.fails("delay")) return random.between(latencyMs, faults.longestDelayMs);
+    return latencyMs;
   }
 }

@@ -12,6 +12,7 @@ import type {
 } from "../src/shared/messages/messages.ts";
 import { decide } from "../src/master/decide/decide.ts";
 import type { Effect, JobSettings, MasterEvent } from "../src/master/decide/events.ts";
+import { Fifo } from "../src/master/decide/fifo.ts";
 import { newMasterState } from "../src/master/decide/state.ts";
 import { Agenda } from "./agenda.ts";
 
@@ -72,7 +73,7 @@ export class Fleet {
   readonly #agenda = new Agenda();
   readonly #workers: Worker[];
   readonly #byIncarnation: Map<string, Worker>;
-  readonly #queues = { map: new Line<Execution>(), reduce: new Line<Execution>() };
+  readonly #queues = { map: new Fifo<Execution>(), reduce: new Fifo<Execution>() };
   readonly #counted = { events: {}, effects: {} } as Record<"events" | "effects", Record<string, number>>;
   readonly #jobId: JobId = "0193f0a0-0000-7000-8000-000000000001";
   #announcedOutputs = 0;
@@ -81,7 +82,7 @@ export class Fleet {
   #nowMs = 0;
   #over = false;
   /** Workers that may have room, the one that got it first in front: so a shared queue serves its consumers. */
-  readonly #hungry = { map: new Line<Worker>(), reduce: new Line<Worker>() };
+  readonly #hungry = { map: new Fifo<Worker>(), reduce: new Fifo<Worker>() };
 
   constructor(size: FleetSize, scheduling: JobSettings["scheduling"] = "pull") {
     this.#size = size;
@@ -335,27 +336,4 @@ function countersOf(records: number): Counters {
     "lines.empty": 3,
     "lines.long": 1,
   };
-}
-
-/** A line that is served from its front. What was served is let go of now and then. */
-class Line<T> {
-  #items: T[] = [];
-  #head = 0;
-
-  get length(): number {
-    return this.#items.length - this.#head;
-  }
-
-  push(item: T): void {
-    this.#items.push(item);
-  }
-
-  shift(): T | undefined {
-    const item = this.#items[this.#head++];
-    if (this.#head > 1_000 && this.#head * 2 > this.#items.length) {
-      this.#items = this.#items.slice(this.#head);
-      this.#head = 0;
-    }
-    return item;
-  }
 }

@@ -8,11 +8,20 @@ import type { Job, MasterState, Tasks } from "./state.ts";
 
 /** Map outputs in one announcement: some 120 bytes each, an eighth of the largest message. */
 const maxBatch = 256;
+/** Each announcement goes to every worker that follows the job: those of a second travel together, if a batch holds them. */
+const announceMs = 1_000;
+
+/** Announces what is ready, if it is time to. */
+export function announceInTurn(state: MasterState, job: Job, effects: Effect[]): void {
+  const isDue = state.nowMs - job.announcedMs >= announceMs || job.unannounced.length >= maxBatch;
+  if (isDue && job.unannounced.length > 0) announceOutputs(state, job, effects);
+}
 
 /** Announces all that is ready; outputs of workers whose place is not known yet wait for it. */
 export function announceOutputs(state: MasterState, job: Job, effects: Effect[]): void {
   const ready = job.unannounced;
   job.unannounced = [];
+  job.announcedMs = state.nowMs;
   for (let at = 0; at < ready.length; at += maxBatch) {
     const batch = ready.slice(at, at + maxBatch);
     const workers = outputsByWorker(state, job, batch, (map) => job.unannounced.push(map));
@@ -71,13 +80,8 @@ export function progressOf(state: MasterState, job: Job): Progress {
   };
 }
 
-function phaseOf(tasks: Tasks): PhaseProgress {
-  let running = 0;
-  let parts = 0;
-  for (const attempts of tasks.live.values()) {
-    if (attempts.some(({ runningMs }) => runningMs !== undefined)) running++;
-    parts += attempts.reduce((most, { fraction }) => Math.max(most, fraction), 0);
-  }
-  const fraction = tasks.count === 0 ? 0 : Math.min(1, (tasks.done + parts) / tasks.count);
-  return { tasks: tasks.count, done: tasks.done, running, fraction };
+function phaseOf({ count, done, running, parts }: Tasks): PhaseProgress {
+  // Sums of fractions are a little off what they should be.
+  const fraction = count === 0 ? 0 : Math.min(1, (done + Math.max(0, parts)) / count);
+  return { tasks: count, done, running, fraction };
 }

@@ -49,17 +49,28 @@ export function takeAttempt(state: MasterState, attempt: Attempt, incarnation: I
   state.workers.get(incarnation)?.attempts.add(attempt);
 }
 
-/** Takes note of whether an attempt's user code runs. */
-export function noteRunning(state: MasterState, tasks: Tasks, attempt: Attempt, running: boolean): void {
-  if (running === (attempt.runningMs !== undefined)) return;
-  attempt.runningMs = running ? state.nowMs : undefined;
-  tasks.running += running ? 1 : -1;
+/** Takes note of what its worker says of an attempt: whether its user code runs, and how far it is, 0 to 1. */
+export function noteProgress(
+  state: MasterState,
+  tasks: Tasks,
+  attempt: Attempt,
+  running: boolean,
+  fraction: number,
+): void {
+  const ran = attempt.runningMs !== undefined;
+  // A task is counted by the attempt that any of its backups stands beside.
+  if (!attempt.backup) {
+    tasks.running += Number(running) - Number(ran);
+    tasks.parts += fraction - attempt.fraction;
+  }
+  if (running !== ran) attempt.runningMs = running ? state.nowMs : undefined;
+  attempt.fraction = fraction;
 }
 
 /** Forgets a live attempt. Twice is fine. */
 export function endAttempt(state: MasterState, tasks: Tasks, attempt: Attempt): void {
   if (attempt.ended) return;
-  noteRunning(state, tasks, attempt, false);
+  noteProgress(state, tasks, attempt, false, 0);
   attempt.ended = true;
   const others = tasks.live.get(attempt.number)?.filter((each) => each !== attempt) ?? [];
   if (others.length === 0) tasks.live.delete(attempt.number);

@@ -3,7 +3,7 @@
 
 import { fromFailure } from "../../shared/job/errors.ts";
 import { taskId } from "../../shared/job/ids.ts";
-import { announceOutputs, progressOf } from "./announce.ts";
+import { announceInTurn, progressOf } from "./announce.ts";
 import { issueBackups } from "./backup.ts";
 import type { Effect, MasterEvent } from "./events.ts";
 import { cancelJob, commitWhenDone, failJob, forgetTasks, succeedJob } from "./finish.ts";
@@ -17,6 +17,8 @@ import { returnWorker } from "./workers.ts";
 
 /** Progress is told no more often than this. */
 const progressMs = 200;
+/** Slow attempts are looked for no more often than this: a look costs as much as there are live attempts. */
+const backupsMs = 1_000;
 
 /** Takes an event into the state; gives the effects, in the order in which they are to be begun. */
 export function decide(state: MasterState, event: MasterEvent): Effect[] {
@@ -123,10 +125,12 @@ function tick(state: MasterState, effects: Effect[]): void {
   findSilence(state, effects);
   const tellProgress = state.nowMs - state.lastProgressMs >= progressMs;
   if (tellProgress) state.lastProgressMs = state.nowMs;
+  const makeBackups = state.nowMs - state.lastBackupsMs >= backupsMs;
+  if (makeBackups) state.lastBackupsMs = state.nowMs;
   for (const job of state.jobs.values()) {
     if (job.state !== "running") continue;
-    announceOutputs(state, job, effects);
-    issueBackups(state, job, effects);
+    announceInTurn(state, job, effects);
+    if (makeBackups) issueBackups(state, job, effects);
     if (tellProgress)
       effects.push({ kind: "AnnounceProgress", jobId: job.id, progress: progressOf(state, job) });
   }

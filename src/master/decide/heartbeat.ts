@@ -4,7 +4,7 @@
 
 import { parseTaskId } from "../../shared/job/ids.ts";
 import type { RunningExecution, WorkerHeartbeat } from "../../shared/messages/messages.ts";
-import { adopt, liveAttempt, noteRunning, takeAttempt } from "./attempts.ts";
+import { adopt, liveAttempt, noteProgress, takeAttempt } from "./attempts.ts";
 import type { Effect } from "./events.ts";
 import { loseAttempt } from "./loss.ts";
 import { taskStates, type Attempt, type MasterState, type WorkerState } from "./state.ts";
@@ -50,7 +50,6 @@ function reconcile(
     if (attempt === undefined) continue;
     takeAttempt(state, attempt, incarnation);
     attempt.misses = 0;
-    attempt.fraction = execution.fraction;
     listed.add(attempt);
   }
   for (const attempt of [...worker.attempts]) {
@@ -87,6 +86,6 @@ function attemptOf(
   // One that failed here runs once more: its message was delivered twice. It may yet win, but nobody waits for it.
   if (known === undefined && tasks.failed.get(number)?.includes(attempt)) return undefined;
   const live = known ?? adopt(state, job, tasks, number, attempt);
-  noteRunning(state, tasks, live, execution.state === "running");
+  noteProgress(state, tasks, live, execution.state === "running", execution.fraction);
   return live;
 }

@@ -136,7 +136,7 @@ function acceptMap(
     job.skippedRecords.push(...report.report.skippedRecords.slice(0, room));
   }
   job.unannounced.push(map);
-  // The first one and the last are told at once, the others with the next tick.
+  // The first one and the last are told at once, the others within a second.
   const isFirst = job.sequence === 0 && job.unannounced.length === 1;
   if (isFirst || job.map.done === job.map.count) announceOutputs(state, job, effects);
 }

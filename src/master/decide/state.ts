@@ -69,8 +69,9 @@ export interface Tasks {
   done: number;
   /** Live attempts by task number; most tasks have none. */
   readonly live: Map<number, Attempt[]>;
-  /** Live attempts whose user code runs. */
+  /** Live attempts whose user code runs, and the sum of the fractions of all live ones; backup attempts apart. */
   running: number;
+  parts: number;
   startedMs: number | undefined;
   endedMs: number | undefined;
   /** Sum of the running times of accepted attempts, and how many: what a slow attempt is measured by. */
@@ -111,6 +112,8 @@ export interface Job {
   /** Maps that became ready and are not announced yet; `sequence` counts announcements. */
   unannounced: number[];
   sequence: number;
+  /** When the latest announcement was made. */
+  announcedMs: number;
   /** What ends this job, once it is journalled: until then nothing of it is issued. */
   givingUp: ProposedEvent | undefined;
   /** With scheduling "pairwise", the machine of the latest map that has no reduce beside it yet. */
@@ -186,6 +189,7 @@ export interface MasterState {
   /** Workers with room to be dealt a task of a phase, in the order of their turns. */
   readonly dealing: { readonly map: Fifo<Incarnation>; readonly reduce: Fifo<Incarnation> };
   lastProgressMs: number;
+  lastBackupsMs: number;
 }
 
 /** The state of a master that knows of nothing. */
@@ -207,6 +211,7 @@ export function newMasterState(): MasterState {
     watched: new Fifo(),
     dealing: { map: new Fifo(), reduce: new Fifo() },
     lastProgressMs: 0,
+    lastBackupsMs: 0,
   };
 }
 
@@ -223,6 +228,7 @@ export function newTasks(phase: Phase, count: number): Tasks {
     done: 0,
     live: new Map(),
     running: 0,
+    parts: 0,
     startedMs: undefined,
     endedMs: undefined,
     durationsMs: 0,
@@ -251,6 +257,7 @@ export function newJob(id: JobId, submittedMs: number): Job {
     workers: new Set(),
     unannounced: [],
     sequence: 0,
+    announcedMs: 0,
     givingUp: undefined,
     unpaired: undefined,
     result: undefined,

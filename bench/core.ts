@@ -53,6 +53,15 @@ function tableOf(policy: string, measured: readonly { size: FleetSize; costs: Co
   row("events", ({ events }) => String(total(events)));
   row("CPU us per event", ({ cpuSeconds, events }) => ((cpuSeconds * 1e6) / total(events)).toFixed(2));
   row("decide us per event", ({ decideMs, events }) => ((decideMs * 1e3) / total(events)).toFixed(2));
+  const before = new Map(measured.slice(1).map(({ costs }, i) => [costs, measured[i].costs]));
+  const growth = (name: string, of: (costs: CoreCosts) => number): void =>
+    row(`${name}, times the size before`, (costs) => {
+      const smaller = before.get(costs);
+      return smaller === undefined ? "" : (of(costs) / of(smaller)).toFixed(1);
+    });
+  growth("events", ({ events }) => total(events));
+  growth("effects", ({ effects }) => total(effects));
+  growth("CPU", ({ cpuSeconds }) => cpuSeconds);
   row("effects per task", ({ effects }, { maps, reduces }) => (total(effects) / (maps + reduces)).toFixed(3));
   row("map outputs announced", ({ announcedOutputs }) => String(announcedOutputs));
   row("places announced", ({ announcedPlaces }) => String(announcedPlaces));

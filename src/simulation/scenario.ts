@@ -1,7 +1,7 @@
 // Owns what a simulation is of: sizes, durations and faults, and how they are drawn from a seed.
 
 import type { JobSettings } from "../master/decide/events.ts";
-import { Random } from "./random.ts";
+import type { Random } from "./random.ts";
 
 /** What goes wrong, until it stops: then everything must come to its end. Chances are per message or per execution. */
 export interface Faults {

@@ -177,7 +177,11 @@ describe("losses", () => {
     core.beat("a", { runs: { "m0/1": 0.1 } });
     const effects = Array.from({ length: 8 }, () => {
       core.nowMs += 3_000;
-      return [...core.beat("b"), ...core.tick()];
+      // b takes what is made again.
+      return [
+        ...core.beat("b", core.job.map.attempts[0] > 1 ? { runs: { "m0/2": 0.1 } } : {}),
+        ...core.tick(),
+      ];
     }).flat();
     expect(published(effects)).toEqual(["m0/2"]);
   });

@@ -30,8 +30,8 @@ test("pairwise gives a reduce to another machine than the map before it", () => 
   const core = Core.running(3, 1, ["a", "b"], { scheduling: "pairwise" });
   const holder = of(core.effects, "PublishTask").at(-1)?.to;
   core.succeed("a", "m0/1");
-  const [reduce] = of(core.effects, "PublishTask").filter(({ phase }) => phase === "reduce");
-  expect([holder, reduce.to].toSorted()).toEqual(["a", "b"]);
+  const reduce = of(core.effects, "PublishTask").find(({ phase }) => phase === "reduce");
+  expect(new Set([holder, reduce?.to])).toEqual(new Set(["a", "b"]));
 });
 
 test.each(["pull", "deal", "pairwise"] as const)(

@@ -1,3 +1,5 @@
+// Holds the cost of the core: messages from the master grow as M + R, counted on two sizes under every policy.
+
 import { describe, expect, test } from "vitest";
 import { Fleet, type FleetCosts } from "../../../bench/core-fleet.ts";
 

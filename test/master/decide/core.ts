@@ -1,7 +1,7 @@
 // Drives the core in tests: events in few words, at a time that only the test moves, and what they led to.
 
 import { decide } from "../../../src/master/decide/decide.ts";
-import type { Effect, JobSettings } from "../../../src/master/decide/events.ts";
+import type { Effect, JobSettings, JournalledEvent, MasterEvent } from "../../../src/master/decide/events.ts";
 import { newMasterState, type Job } from "../../../src/master/decide/state.ts";
 import type { Offered } from "../../../src/master/loop.ts";
 import type { ErrorCode } from "../../../src/shared/job/errors.ts";
@@ -24,12 +24,15 @@ export interface HeartbeatWords {
 export class Core {
   readonly state = newMasterState();
   readonly effects: Effect[] = [];
+  readonly journal: JournalledEvent[] = [];
   nowMs = 0;
   readonly #sequences = new Map<string, number>();
 
   /** Gives the core an event; whatever it proposes is told to it at once. */
   tell(event: Offered): readonly Effect[] {
-    const effects = decide(this.state, { ...event, atMs: this.nowMs });
+    const told: MasterEvent = { ...event, atMs: this.nowMs };
+    if (told.kind !== "Heartbeat" && told.kind !== "Tick") this.journal.push(told);
+    const effects = decide(this.state, told);
     this.effects.push(...effects);
     const proposed = effects.flatMap((effect) => (effect.kind === "Propose" ? [effect.event] : []));
     return [...effects, ...proposed.flatMap((each) => this.tell(each))];

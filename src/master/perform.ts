@@ -52,6 +52,8 @@ export class Performer {
   readonly #abandoned = new Map<JobId, OutputPlace>();
   readonly #background = new Set<Promise<void>>();
   readonly #stopped = new AbortController();
+  /** Settles when the latest task message has begun to be sent. */
+  #publishing: Promise<unknown> = Promise.resolve();
 
   constructor(options: PerformerOptions) {
     this.#options = options;
@@ -157,7 +159,23 @@ export class Performer {
     return job.planned;
   }
 
-  async #publish({ jobId, phase, number, attempt, backup, to }: PublishTask): Promise<void> {
+  /**
+   * Sends begin in the order in which they were asked for, however long each message takes to compose: the core makes
+   * something of a queue's order. They need not end in it.
+   */
+  async #publish(effect: PublishTask): Promise<void> {
+    const begun = Promise.all([this.#compose(effect), this.#publishing]).then(([message]) => {
+      const queue = effect.phase === "map" ? mapQueue : reduceQueue;
+      return { sent: effect.to === null ? this.#send(queue, message) : this.#order(effect.to, message) };
+    });
+    // Who asked for the one before is told of its failure; this one has its own.
+    this.#publishing = begun.catch(() => {});
+    await (
+      await begun
+    ).sent;
+  }
+
+  async #compose({ jobId, phase, number, attempt, backup }: PublishTask): Promise<Message> {
     const { document, plan } = await this.#planned(jobId);
     const task = {
       jobId,
@@ -168,19 +186,17 @@ export class Performer {
       backup,
       ...this.#signature,
     };
-    const message: Message =
-      phase === "reduce"
-        ? { kind: "ReduceTask", ...task, partition: number, mapTasks: plan.splits.length }
-        : {
-            kind: "MapTask",
-            ...task,
-            splits: await this.#splitsFor(document.jobId, number, plan.splits[number] ?? []),
-            skip: [],
-            // What an attempt before this one died of may be a record: its place is worth a write for each.
-            noteRecords: attempt > 1,
-          };
-    if (to !== null) return await this.#order(to, message);
-    await this.#send(phase === "map" ? mapQueue : reduceQueue, message);
+    if (phase === "reduce") {
+      return { kind: "ReduceTask", ...task, partition: number, mapTasks: plan.splits.length };
+    }
+    return {
+      kind: "MapTask",
+      ...task,
+      splits: await this.#splitsFor(document.jobId, number, plan.splits[number] ?? []),
+      skip: [],
+      // What an attempt before this one died of may be a record: its place is worth a write for each.
+      noteRecords: attempt > 1,
+    };
   }
 
   async #splitsFor(

@@ -33,6 +33,7 @@ export function takeReport(state: MasterState, report: Report, effects: Effect[]
   const task = parseTaskId(report.taskId);
   if (task === undefined) return;
   const { phase, number } = task;
+  if (report.kind === "AttemptSucceeded" && report.report.phase !== phase) return;
   const tasks = job === undefined ? undefined : tasksOf(job, phase);
   if (job?.state !== "running" || tasks === undefined || number >= tasks.count) {
     // The accepted one may come again while the job is committed.
@@ -216,7 +217,9 @@ function fail(
   else issueAgain(state, job, tasks, number);
 }
 
+/** A report says who has the attempt; of a worker that is lost, that is no use to anybody. */
 function hold(state: MasterState, attempt: Attempt, incarnation: Incarnation): void {
-  if (!state.lost.has(incarnation)) workerOf(state, incarnation);
+  if (state.lost.has(incarnation)) return;
+  workerOf(state, incarnation);
   takeAttempt(state, attempt, incarnation);
 }

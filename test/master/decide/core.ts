@@ -105,6 +105,10 @@ export class Core {
     });
   }
 
+  lease(worker: string, ref: string): readonly Effect[] {
+    return this.tell({ kind: "Reported", report: { kind: "AttemptLeased", ...about(worker, ref) } });
+  }
+
   fail(worker: string, ref: string, code: ErrorCode = "USER_CODE_THREW"): readonly Effect[] {
     const report = {
       kind: "AttemptFailed",

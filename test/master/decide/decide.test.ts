@@ -58,6 +58,21 @@ describe("reports", () => {
     expect(core.job.state).toBe("cancelled");
   });
 
+  test("a report of a reduce under a map's id changes nothing", () => {
+    const core = Core.running(1, 1, ["a"]);
+    const report = { phase: "reduce", counters: {}, pendingOutputs: [], largestGroups: [] } as const;
+    const about = {
+      protocol: 1,
+      jobId,
+      taskId: "m0",
+      attempt: 1,
+      executionId: "a:m0/1",
+      worker: "a",
+    } as const;
+    core.tell({ kind: "Reported", report: { kind: "AttemptSucceeded", ...about, report } });
+    expect(core.job.map.done).toBe(0);
+  });
+
   test("reports of no task, or of no job, change nothing", () => {
     const core = Core.running(1, 1, ["a"]);
     expect(core.succeed("a", "m9/1")).toEqual([]);

@@ -50,6 +50,13 @@ describe("a worker", () => {
     expect(core.job.map.done).toBe(1);
   });
 
+  test("that was lost holds no attempt by its word: where nobody else takes it, it is sent again", () => {
+    const core = Core.running(1, 1, ["a", "b"]);
+    core.tell({ kind: "WorkerLost", worker: "a" });
+    core.lease("a", "m0/1");
+    expect(published(pass(core, 12, () => core.beat("b")))).toEqual(["m0/2"]);
+  });
+
   test("takes no output with it that a running reduce has read, until there is one that has not", () => {
     const core = Core.running(1, 1, ["a", "b"]);
     core.succeed("a", "m0/1");

@@ -14,7 +14,7 @@ import { decide } from "../src/master/decide/decide.ts";
 import type { Effect, JobSettings, MasterEvent } from "../src/master/decide/events.ts";
 import { Fifo } from "../src/master/decide/fifo.ts";
 import { newMasterState } from "../src/master/decide/state.ts";
-import { Agenda } from "./agenda.ts";
+import { Clock } from "../src/simulation/clock.ts";
 
 export interface FleetSize {
   readonly maps: number;
@@ -70,7 +70,7 @@ export class Fleet {
   readonly #size: FleetSize;
   readonly #scheduling: JobSettings["scheduling"];
   readonly #state = newMasterState();
-  readonly #agenda = new Agenda();
+  readonly #clock = new Clock();
   readonly #workers: Worker[];
   readonly #byIncarnation: Map<string, Worker>;
   readonly #queues = { map: new Fifo<Execution>(), reduce: new Fifo<Execution>() };
@@ -79,7 +79,6 @@ export class Fleet {
   #announcedOutputs = 0;
   #announcedPlaces = 0;
   #decideMs = 0;
-  #nowMs = 0;
   #over = false;
   /** Workers that may have room, the one that got it first in front: so a shared queue serves its consumers. */
   readonly #hungry = { map: new Fifo<Worker>(), reduce: new Fifo<Worker>() };
@@ -110,34 +109,30 @@ export class Fleet {
         this.#hungry.reduce.push(worker);
       }
     }
-    this.#agenda.at(heartbeatMs, () => {
+    this.#clock.after(heartbeatMs, () => {
       this.#tell({
         kind: "JobSubmitted",
-        atMs: this.#nowMs,
+        atMs: this.#clock.nowMs,
         jobId: this.#jobId,
         document: { url: "", sha256: "" },
       });
     });
-    this.#agenda.at(0, () => this.#tick());
-    while (!this.#over) {
-      const next = this.#agenda.next();
-      if (next === undefined || next.atMs > 86_400_000)
-        throw new Error("core: job not over after a day of virtual time");
-      this.#nowMs = next.atMs;
-      next.act();
+    this.#clock.after(0, () => this.#tick());
+    if (!this.#clock.run(86_400_000, () => this.#over)) {
+      throw new Error("core: job not over after a day of virtual time");
     }
     return {
       ...this.#counted,
       announcedOutputs: this.#announcedOutputs,
       announcedPlaces: this.#announcedPlaces,
       decideMs: this.#decideMs,
-      elapsedMs: this.#nowMs - heartbeatMs,
+      elapsedMs: this.#clock.nowMs - heartbeatMs,
     };
   }
 
   #tick(): void {
-    this.#tell({ kind: "Tick", atMs: this.#nowMs });
-    this.#agenda.at(this.#nowMs + tickMs, () => this.#tick());
+    this.#tell({ kind: "Tick", atMs: this.#clock.nowMs });
+    this.#clock.after(tickMs, () => this.#tick());
   }
 
   #tell(event: MasterEvent): void {
@@ -153,7 +148,7 @@ export class Fleet {
 
   #perform(effect: Effect): void {
     const { maps: mapTasks, reduces: reduceTasks } = this.#size;
-    const atMs = this.#nowMs;
+    const atMs = this.#clock.nowMs;
     const jobId = this.#jobId;
     if (effect.kind === "PlanJob") {
       const settings = { name: "core", maxAttempts: 4, backupTasks: true, scheduling: this.#scheduling };
@@ -179,7 +174,7 @@ export class Fleet {
 
   /** Effects are performed after the event that led to them, as the loop does. */
   #later(act: () => void): void {
-    this.#agenda.at(this.#nowMs, act);
+    this.#clock.after(0, act);
   }
 
   #deliver({ jobId, phase, number, attempt, to }: Extract<Effect, { kind: "PublishTask" }>): void {
@@ -230,11 +225,11 @@ export class Fleet {
     const { phase, number } = execution;
     worker.freeSlots--;
     execution.state = "running";
-    execution.startedMs = this.#nowMs;
+    execution.startedMs = this.#clock.nowMs;
     // A spread of durations without a random number: the same run every time.
     const spread = 1 + ((number * 2_654_435_761) % 1_000) / 2_000;
-    execution.endsMs = this.#nowMs + mapMs * spread * (phase === "map" ? 1 : 2);
-    this.#agenda.at(execution.endsMs, () => this.#end(worker, execution));
+    execution.endsMs = this.#clock.nowMs + mapMs * spread * (phase === "map" ? 1 : 2);
+    this.#clock.after(execution.endsMs - this.#clock.nowMs, () => this.#end(worker, execution));
   }
 
   #advanceAll(worker: Worker): void {
@@ -256,7 +251,7 @@ export class Fleet {
       report: phase === "map" ? mapReport() : reduceReport(jobId, number, executionId),
     };
     if (phase === "reduce") worker.reduces--;
-    this.#tell({ kind: "Reported", atMs: this.#nowMs, report });
+    this.#tell({ kind: "Reported", atMs: this.#clock.nowMs, report });
     this.#advanceAll(worker);
     this.#hungry.map.push(worker);
     this.#hungry.reduce.push(worker);
@@ -266,13 +261,13 @@ export class Fleet {
   }
 
   #change(worker: Worker): void {
-    this.#planBeat(worker, this.#nowMs + coalesceMs);
+    this.#planBeat(worker, this.#clock.nowMs + coalesceMs);
   }
 
   #planBeat(worker: Worker, atMs: number): void {
-    if (worker.beatsAtMs > this.#nowMs && worker.beatsAtMs <= atMs) return;
+    if (worker.beatsAtMs > this.#clock.nowMs && worker.beatsAtMs <= atMs) return;
     worker.beatsAtMs = atMs;
-    this.#agenda.at(atMs, () => {
+    this.#clock.after(atMs - this.#clock.nowMs, () => {
       if (worker.beatsAtMs === atMs) this.#beat(worker);
     });
   }
@@ -281,7 +276,7 @@ export class Fleet {
     for (const execution of worker.executions) {
       const { startedMs, endsMs } = execution;
       if (execution.state === "running")
-        execution.fraction = (this.#nowMs - startedMs) / Math.max(1, endsMs - startedMs);
+        execution.fraction = (this.#clock.nowMs - startedMs) / Math.max(1, endsMs - startedMs);
     }
     const heartbeat: WorkerHeartbeat = {
       kind: "WorkerHeartbeat",
@@ -298,8 +293,8 @@ export class Fleet {
       executions: [...worker.executions],
       ...(worker.sequence === 1 ? { mapOutputs: [] } : {}),
     };
-    this.#tell({ kind: "Heartbeat", atMs: this.#nowMs, heartbeat });
-    this.#planBeat(worker, this.#nowMs + heartbeatMs);
+    this.#tell({ kind: "Heartbeat", atMs: this.#clock.nowMs, heartbeat });
+    this.#planBeat(worker, this.#clock.nowMs + heartbeatMs);
   }
 }
 

@@ -5,7 +5,7 @@ import { dirname } from "node:path";
 import { counterNames } from "../../shared/job/counters.ts";
 import type { Split } from "../../shared/job/document.ts";
 import { MapReduceError, type Source } from "../../shared/job/errors.ts";
-import type { Emit, MapContext } from "../../shared/registry/functions.ts";
+import type { Awaitable, Emit, MapContext } from "../../shared/registry/functions.ts";
 import { lookUp } from "../../shared/registry/registry.ts";
 import type { MapReport } from "../../shared/messages/messages.ts";
 import { asError } from "../executor/as-error.ts";
@@ -16,7 +16,7 @@ import { collectorBytes } from "../executor/memory.ts";
 import type { MapRequest } from "../executor/protocol.ts";
 import { userError } from "../executor/user-error.ts";
 import { GroupCollector, hashPartition, PairCollector, SumCollector, type Collector } from "./collector.ts";
-import { LineBlocks, lineEnd } from "./lines.ts";
+import { LineBlocks } from "./lines.ts";
 import { SpillingOutput } from "./spill.ts";
 import { openMapper, userCombiner, userPartition, type OpenMapper } from "./user-functions.ts";
 import { makeDirectorySync } from "../../shared/storage/files/make-directory.ts";
@@ -147,58 +147,62 @@ class MapExecution {
 
   async #mapText(blocks: LineBlocks, mapper: OpenMapper): Promise<void> {
     const text = blocks.text();
-    const context = this.#context;
-    const emit = this.#emit;
     const maxCharacters = Math.floor(this.#job.document.maxRecordBytes / 3);
-    const noting = this.#request.noteRecords;
     let line = 0;
     for (let start = 0; start <= text.length; line++) {
       let end = text.indexOf("\n", start);
       if (end < 0) end = text.length;
-      const record = text.slice(start, lineEnd(text, start, end));
+      const cr = blocks.crBytes(text.charCodeAt(end - 1), end === text.length);
+      const record = text.slice(start, end - cr);
       start = end + 1;
-      context.line = line;
+      this.#context.line = line;
       if (record.length > maxCharacters) this.#checkRecordBytes(Buffer.byteLength(record));
-      if (noting) this.#hooks.note(context.source);
-      try {
-        const returned = mapper.map(record, emit, context);
-        if (returned !== undefined) await returned;
-      } catch (error) {
-        throw asUserError(error, context.source);
-      }
-      if (this.#emitFailure !== undefined) throw asUserError(this.#emitFailure, context.source);
+      const returned = this.#map(mapper, record);
+      if (returned !== undefined) await returned;
     }
     this.#read += line;
   }
 
   async #mapBytes(blocks: LineBlocks, mapper: OpenMapper): Promise<void> {
     const bytes = blocks.bytes();
-    const context = this.#context;
-    const emit = this.#emit;
     const { maxRecordBytes } = this.#job.document;
-    const noting = this.#request.noteRecords;
     let line = 0;
     for (let start = 0; start <= bytes.length; line++) {
       let end = bytes.indexOf(10, start);
       if (end < 0) end = bytes.length;
-      const record = new Uint8Array(
-        bytes.buffer,
-        bytes.byteOffset + start,
-        (end > start && bytes[end - 1] === 13 ? end - 1 : end) - start,
-      );
+      const cr = end > 0 ? blocks.crBytes(bytes[end - 1], end === bytes.length) : 0;
+      const record = new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - cr - start);
       start = end + 1;
-      context.line = line;
+      this.#context.line = line;
       if (record.length > maxRecordBytes) this.#checkRecordBytes(record.length);
-      if (noting) this.#hooks.note(context.source);
-      try {
-        const returned = mapper.map(record, emit, context);
-        if (returned !== undefined) await returned;
-      } catch (error) {
-        throw asUserError(error, context.source);
-      }
-      if (this.#emitFailure !== undefined) throw asUserError(this.#emitFailure, context.source);
+      const returned = this.#map(mapper, record);
+      if (returned !== undefined) await returned;
     }
     this.#read += line;
+  }
+
+  /** Calls the mapper for one record; gives a promise only where it did. */
+  #map(mapper: OpenMapper, record: unknown): Promise<void> | undefined {
+    const context = this.#context;
+    if (this.#request.noteRecords) this.#hooks.note(context.source);
+    let returned: Awaitable;
+    try {
+      returned = mapper.map(record, this.#emit, context);
+    } catch (error) {
+      throw asUserError(error, context.source);
+    }
+    if (returned !== undefined) return this.#settle(returned);
+    if (this.#emitFailure !== undefined) throw asUserError(this.#emitFailure, context.source);
+    return undefined;
+  }
+
+  async #settle(returned: Promise<void>): Promise<void> {
+    try {
+      await returned;
+    } catch (error) {
+      throw asUserError(error, this.#context.source);
+    }
+    if (this.#emitFailure !== undefined) throw asUserError(this.#emitFailure, this.#context.source);
   }
 
   #checkRecordBytes(found: number): void {

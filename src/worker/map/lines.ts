@@ -29,6 +29,7 @@ export class LineBlocks {
   /** Where the next block begins in the buffer. */
   #next = 0;
   #atEnd = false;
+  #unterminated = false;
   /** A line number of the present block and the place in the buffer where it begins: `offsetOf` walks on from here. */
   #walkedLine = 0;
   #walkedAt = 0;
@@ -72,10 +73,21 @@ export class LineBlocks {
         this.#start = this.#next;
         this.#end = this.#filled;
         this.#next = this.#filled;
+        this.#unterminated = true;
         this.#resetWalk();
         return true;
       }
     }
+  }
+
+  /**
+   * How many bytes of a line belong to its end: 1 where it ends with the CR of a CRLF, else 0.
+   * @param lastByte the line's last byte, its LF not counted
+   * @param atBlockEnd whether it is the present block's last line
+   */
+  crBytes(lastByte: number, atBlockEnd: boolean): 0 | 1 {
+    // Behind the last line of a file that does not end with LF, a CR is the line's own.
+    return lastByte === carriageReturn && !(atBlockEnd && this.#unterminated) ? 1 : 0;
   }
 
   /** The present block as text, lines parted by LF. */
@@ -182,11 +194,6 @@ export class LineBlocks {
     this.#filled += count;
     return count > 0;
   }
-}
-
-/** A line without the CR of a CRLF: how far it goes in `text`. */
-export function lineEnd(text: string, start: number, end: number): number {
-  return end > start && text.charCodeAt(end - 1) === carriageReturn ? end - 1 : end;
 }
 
 function reasonOf(cause: unknown): string {

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import * as fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { LineBlocks, lineEnd } from "../../../src/worker/map/lines.ts";
+import { LineBlocks } from "../../../src/worker/map/lines.ts";
 
 let directory: string;
 beforeAll(() => {
@@ -33,7 +33,8 @@ function linesOf(
     for (let at = 0; at <= text.length; line++) {
       let stop = text.indexOf("\n", at);
       if (stop < 0) stop = text.length;
-      lines.push([text.slice(at, lineEnd(text, at, stop)), blocks.offsetOf(line)]);
+      const cr = blocks.crBytes(text.charCodeAt(stop - 1), stop === text.length);
+      lines.push([text.slice(at, stop - cr), blocks.offsetOf(line)]);
       at = stop + 1;
     }
   }
@@ -44,9 +45,10 @@ function linesOf(
 function reference(content: Buffer): [string, number][] {
   const lines: [string, number][] = [];
   for (let at = 0; at < content.length;) {
-    let stop = content.indexOf(10, at);
-    if (stop < 0) stop = content.length;
-    lines.push([content.subarray(at, stop).toString("utf8").replace(/\r$/, ""), at]);
+    const newline = content.indexOf(10, at);
+    const stop = newline < 0 ? content.length : newline;
+    const text = content.subarray(at, stop).toString("utf8");
+    lines.push([newline < 0 ? text : text.replace(/\r$/, ""), at]);
     at = stop + 1;
   }
   return lines;

@@ -22,8 +22,11 @@ export interface SlotsOptions {
 export class Slots {
   readonly count: number;
   readonly #options: SlotsOptions;
-  readonly #idle: ExecutorProcess[];
+  /** With the busy ones no more than slots, and fewer after a job was released. */
+  #idle: ExecutorProcess[];
   readonly #busy = new Set<ExecutorProcess>();
+  /** Executors that are being ended, until they are gone. */
+  readonly #ending = new Set<Promise<void>>();
   readonly #waiting: Waiting[] = [];
   /** What generic executors are forked with: what the latest job asked for is what the next one most likely will. */
   #memory: number;
@@ -74,22 +77,24 @@ export class Slots {
     if (next !== undefined) next.give(this.#take(next.job));
   }
 
-  /** Ends the idle executors of a job that is over; the busy ones are whoever cancels their executions'. */
+  /**
+   * Ends the idle executors of a job that is over; the busy ones are whoever cancels their executions'. They are replaced
+   * when a task asks for one: a worker that ends with its job would fork them for nothing.
+   */
   releaseJob(jobId: JobId): void {
-    this.#idle.forEach((executor, at) => {
-      if (executor.jobId !== jobId) return;
-      void executor.stop();
-      this.#idle[at] = this.#fork();
-    });
+    const over = this.#idle.filter((executor) => executor.jobId === jobId);
+    this.#idle = this.#idle.filter((executor) => executor.jobId !== jobId);
+    for (const executor of over) this.#end(executor);
   }
 
   /** Ends every executor, whatever it runs; resolves when they are gone. Twice is fine. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    await Promise.all([...this.#idle, ...this.#busy].map((executor) => executor.stop()));
+    for (const executor of [...this.#idle, ...this.#busy]) this.#end(executor);
+    await Promise.all(this.#ending);
   }
 
-  /** The best of the idle ones: one that serves the job already, else a generic one, else one in place of another's. */
+  /** The best of the idle ones: one that serves the job already, else a generic one, else a new one, in place of another's. */
   #take(job: LoadRequest): ExecutorProcess {
     const { jobId, memory } = job.document;
     this.#memory = memory;
@@ -97,17 +102,19 @@ export class Slots {
     const generic = this.#idle.findIndex(
       (each) => each.usable && each.jobId === undefined && each.memory === memory,
     );
-    const at = serving >= 0 ? serving : Math.max(generic, 0);
-    const [found] = this.#idle.splice(at, 1);
-    if (found === undefined) throw new Error("slots: a free slot without an executor");
-    let executor = found;
-    if (serving < 0 && generic < 0) {
-      void found.stop();
-      executor = this.#fork();
+    const suitable = serving >= 0 ? serving : generic;
+    if (suitable < 0 && this.#idle.length === this.free) {
+      for (const executor of this.#idle.splice(0, 1)) this.#end(executor);
     }
+    const executor = suitable < 0 ? this.#fork() : this.#idle.splice(suitable, 1)[0];
     if (executor.jobId === undefined) executor.load(job);
     this.#busy.add(executor);
     return executor;
+  }
+
+  #end(executor: ExecutorProcess): void {
+    const ending = executor.stop().finally(() => this.#ending.delete(ending));
+    this.#ending.add(ending);
   }
 
   #fork(): ExecutorProcess {

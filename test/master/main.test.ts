@@ -16,6 +16,7 @@ import type { HashedFile, JobDocument } from "../../src/shared/job/document.ts";
 import { bundleFile } from "../../src/shared/job/places.ts";
 import type { Message, WorkerHeartbeat } from "../../src/shared/messages/messages.ts";
 import { FileStorage } from "../../src/shared/storage/files/file-storage.ts";
+import { jobDocument } from "../job-document.ts";
 
 const jobId = "019aa000-0000-7000-8000-000000000001";
 const worker = "00000000-0000-4000-8000-00000000000a";
@@ -50,8 +51,7 @@ afterEach(async () => {
 
 async function stage(fields: Partial<JobDocument> = {}): Promise<HashedFile> {
   const code = new TextEncoder().encode("export {};");
-  const document: JobDocument = {
-    protocol: 1,
+  const document = jobDocument({
     jobId,
     name: "scripted",
     bundle: bundleFile(root, jobId, createHash("sha256").update(code).digest("hex")),
@@ -62,26 +62,9 @@ async function stage(fields: Partial<JobDocument> = {}): Promise<HashedFile> {
         mapper: "m",
       },
     ],
-    combiner: null,
-    partitioner: null,
-    reducer: "mapreduce.identity",
-    reduceTasks: 1,
     output: pathToFileURL(join(directory, "out")).href,
-    outputFormat: { name: "text", options: {} },
-    overwrite: false,
-    params: {},
-    secrets: [],
-    splitSize: null,
-    filesPerTask: null,
-    maxAttempts: 4,
-    backupTasks: true,
-    taskTimeoutMs: null,
-    memory: 2 ** 29,
-    maxRecordBytes: 2 ** 24,
-    maxKeyBytes: 2 ** 20,
-    scheduling: "pull",
     ...fields,
-  };
+  });
   return await stageJob(storage, root, document, code);
 }
 

@@ -7,6 +7,8 @@ const nodeBytes = 64 * 2 ** 20;
 const heapShare = 0.5;
 /** Emitted records before they are spilled; sorting and growing take up to as much again. */
 const collectorShare = 0.25;
+/** Places in an arena are 32-bit integers: whatever the memory, records are spilled long before those end. */
+const maxCollectorBytes = 2 ** 30;
 /** Blocks of merged segments. */
 const mergeShare = 0.25;
 
@@ -27,7 +29,7 @@ export function heapOptions(memory: number): string[] {
 
 /** Bytes of emitted records that a map holds before it spills them. */
 export function collectorBytes(memory: number): number {
-  return Math.floor((memory - nodeBytes) * collectorShare);
+  return Math.min(Math.floor((memory - nodeBytes) * collectorShare), maxCollectorBytes);
 }
 
 /** Bytes of segments that a reduce has in memory while it merges. */

@@ -12,7 +12,10 @@ const stringStart = Math.imul(fnvOffset ^ tagString, fnvPrime);
 const padding = 8;
 const firstBytes = 64 * 1024;
 
-/** An arena holds at most 2 GiB, since places in it are 32-bit integers; budgets are far below. */
+/** Places in an arena are 32-bit integers. Budgets are far below: only one enormous record can come to this. */
+const maxBytes = 2 ** 31 - 1;
+
+/** An arena holds less than 2 GiB. */
 export class Arena {
   bytes: Buffer = Buffer.allocUnsafeSlow(firstBytes);
   view: DataView = new DataView(this.bytes.buffer);
@@ -94,7 +97,13 @@ export class Arena {
 
   #reserveTo(end: number): void {
     if (end + padding <= this.bytes.length) return;
-    const grown = Buffer.allocUnsafeSlow(Math.max(this.bytes.length * 2, end + padding));
+    if (end + padding > maxBytes) {
+      throw new MapReduceError(
+        "VALUE_INVALID",
+        `record: ends ${end} bytes into its arena, expected less than ${maxBytes}`,
+      );
+    }
+    const grown = Buffer.allocUnsafeSlow(Math.max(Math.min(this.bytes.length * 2, maxBytes), end + padding));
     grown.set(this.bytes);
     this.free();
     this.bytes = grown;

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { JobDocument } from "../../../src/shared/job/document.ts";
 import type { LoadRequest, MapRequest } from "../../../src/worker/executor/protocol.ts";
+import { jobDocument } from "../../job-document.ts";
 
 const registry = new URL("../../../src/shared/registry/registry.ts", import.meta.url).href;
 
@@ -36,8 +37,7 @@ export function writeJob(folder: string, bundle: string, changes: Partial<JobDoc
   writeFileSync(bundlePath, bundle);
   writeFileSync(inputPath, input);
   const inputUrl = pathToFileURL(inputPath).href;
-  const document: JobDocument = {
-    protocol: 1,
+  const document = jobDocument({
     jobId,
     name: "test-job",
     bundle: {
@@ -45,26 +45,11 @@ export function writeJob(folder: string, bundle: string, changes: Partial<JobDoc
       sha256: createHash("sha256").update(bundle).digest("hex"),
     },
     inputs: [{ url: inputUrl, format: { name: "lines", options: {} }, mapper: "user_mapper" }],
-    combiner: null,
-    partitioner: null,
-    reducer: "mapreduce.identity",
     reduceTasks: 2,
     output: pathToFileURL(join(folder, "output")).href,
-    outputFormat: { name: "text", options: {} },
-    overwrite: false,
-    params: {},
-    secrets: [],
-    splitSize: null,
-    filesPerTask: null,
-    maxAttempts: 4,
-    backupTasks: true,
-    taskTimeoutMs: null,
     memory: 256 * 2 ** 20,
-    maxRecordBytes: 2 ** 24,
-    maxKeyBytes: 2 ** 20,
-    scheduling: "pull",
     ...changes,
-  };
+  });
   const split = { input: 0, url: inputUrl, start: 0, end: input.length, fileSize: input.length };
   const load: LoadRequest = { kind: "load", bundlePath, document, secrets: {} };
   return { document, split, load };

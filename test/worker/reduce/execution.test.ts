@@ -23,6 +23,7 @@ import { SegmentLostError, type ExecutionHooks } from "../../../src/worker/execu
 import type { SegmentSource } from "../../../src/worker/executor/protocol.ts";
 import { runReduce } from "../../../src/worker/reduce/execution.ts";
 import { mapOutput, writeSegment, writeSegments, type Pair } from "../segments.ts";
+import { jobDocument } from "../../job-document.ts";
 
 type ReducerFunction = Extract<Registered, { kind: "reducer" }>["fn"];
 type AnyEmit = Emit<unknown, unknown>;
@@ -40,32 +41,7 @@ afterEach(() => {
 const outputUrl = (): string => pathToFileURL(join(directory, "out")).href;
 
 function document(fields: Partial<JobDocument>): JobDocument {
-  return {
-    protocol: 1,
-    jobId: "job",
-    name: "test",
-    bundle: { url: "file:///bundle.mjs", sha256: "" },
-    inputs: [],
-    combiner: null,
-    partitioner: null,
-    reducer: "mapreduce.identity",
-    reduceTasks: 1,
-    output: outputUrl(),
-    outputFormat: { name: "text", options: {} },
-    overwrite: false,
-    params: {},
-    secrets: [],
-    splitSize: null,
-    filesPerTask: null,
-    maxAttempts: 4,
-    backupTasks: true,
-    taskTimeoutMs: null,
-    memory: 128 * 1024 * 1024,
-    maxRecordBytes: 16 * 1024 * 1024,
-    maxKeyBytes: 1024 * 1024,
-    scheduling: "pull",
-    ...fields,
-  };
+  return jobDocument({ jobId: "job", output: outputUrl(), memory: 128 * 1024 * 1024, ...fields });
 }
 
 const hooks: ExecutionHooks = {
